@@ -1,0 +1,37 @@
+// Package engine is a Bitcask: an append-only log of records on disk and a
+// keydir in memory that says where the live ones are. It knows bytes, keys and
+// subkeys; it does not know what a hash or a reply is.
+//
+// # Model
+//
+// A database holds a fixed number of keyspaces, numbered from 0. A key of a
+// keyspace owns one head record: a tag byte (its owner's type mark), an
+// optional absolute expiry and either a value or the identity of a collection.
+// A collection is a set of element records, each with a subkey and a value. Its
+// CollectionID is given at creation and never used again, so a collection that
+// no head names is garbage as a whole: deleting a key of a million elements
+// writes one head tombstone.
+//
+// Records are written in frames. A frame is one transaction: it is on disk
+// whole or not at all. Every record has a sequence number from one counter; the
+// highest sequence number of a key (or of a subkey of a collection) wins,
+// whatever the order in which files are read. docs/format.md has every byte.
+//
+// # Vocabulary
+//
+// Data file: a file of frames. The active file is the one appended to; an
+// immutable file is sealed by a footer. Hint file: the keys of one immutable
+// file without their values, so that it loads fast. Keydir: the index in
+// memory; an entry is what it holds for one key. Tombstone: a record that says
+// a key or an element is gone. Merge: copying live records out of files that
+// are mostly garbage. Fold: visiting every live key. MANIFEST: the list of
+// files, and the only commit point for a change of that list.
+//
+// # Lock order
+//
+//	shard locks, ascending  >  DB.filesMu  >  log.mu
+//
+// A shard lock guards the entries of one slice of the keys in every keyspace.
+// log.mu guards the position and the tail buffer of the active file; nothing
+// waits for a disk under it.
+package engine

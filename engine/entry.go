@@ -1,0 +1,36 @@
+package engine
+
+// entry is what the keydir holds for one key. It has no pointers, so a slab of
+// entries costs the garbage collector nothing. Guarded by the lock of its shard,
+// except clock, which is read and written atomically under the read lock too.
+type entry struct {
+	loc      location // where the head record is; or the value itself if flagInline
+	seq      uint64   // sequence number of the newest record of this key
+	expireMs int64    // absolute, Unix milliseconds; 0: never
+	size     uint32   // length of the value in bytes
+	clock    uint32   // the caller's access clock (LRU or LFU); not on disk
+	coll     uint32   // slot of the collection in collections, +1; 0: none
+	keyLen   uint32   // set and used by slotTable alone
+	keyRef   uint64   // set and used by slotTable alone
+	tag      uint8    // the caller's type mark
+	flags    uint8
+}
+
+const (
+	// flagInline: the value, of up to 8 bytes, is in loc; pos of the record is
+	// then not known to the entry, and the record is live if its seq is entry.seq.
+	flagInline uint8 = 1 << 0
+	// flagUsed marks a slot that holds an entry. Set and used by slotTable alone.
+	flagUsed uint8 = 1 << 1
+)
+
+// location is the file number in the upper 32 bits and the offset of a record
+// in that file in the lower 32.
+type location uint64
+
+func makeLocation(file uint32, offset int64) location {
+	return location(uint64(file)<<32 | uint64(uint32(offset)))
+}
+
+func (l location) file() uint32  { return uint32(l >> 32) }
+func (l location) offset() int64 { return int64(uint32(l)) }

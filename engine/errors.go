@@ -1,0 +1,49 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What a caller can decide on. Compare with errors.Is.
+var (
+	// ErrClosed is returned by every method of a database that was closed.
+	ErrClosed = errors.New("engine: closed")
+	// ErrNotFound is returned by Get for a key that does not exist or expired.
+	ErrNotFound = errors.New("engine: key not found")
+	// ErrLocked is returned by Open when another process has the directory.
+	ErrLocked = errors.New("engine: directory is in use by another process")
+	// ErrVersion is returned by Open for a directory written in a newer format.
+	// Nothing in it was changed.
+	ErrVersion = errors.New("engine: written by a newer version")
+	// ErrCorrupt marks bytes on disk that are not what was written. The error
+	// says which file and offset. It is never answered with data.
+	ErrCorrupt = errors.New("engine: corrupt")
+	// ErrReadOnly is returned by Open for a directory that cannot be written.
+	ErrReadOnly = errors.New("engine: directory is read-only")
+	// ErrTooLarge is returned for a key, a value or a transaction over a limit.
+	ErrTooLarge = errors.New("engine: too large")
+	// ErrNoSpace is returned for a write while the disk is full. Reads go on,
+	// and writes go on by themselves once there is room.
+	ErrNoSpace = errors.New("engine: no space left on device")
+	// ErrFailed is returned for writes after a write or a sync failed in a way
+	// that leaves the state of the disk unknown. It wraps the cause.
+	ErrFailed = errors.New("engine: storage failed, writes are refused")
+	// ErrMergeRunning is returned by Merge while another merge runs.
+	ErrMergeRunning = errors.New("engine: a merge is already running")
+)
+
+// CorruptError says where bytes are not what was written. It matches ErrCorrupt.
+type CorruptError struct {
+	File   string // base name
+	Offset int64
+	Reason string // what was expected and what was found
+}
+
+// Error implements error.
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("engine: %s is corrupt at offset %d: %s", e.File, e.Offset, e.Reason)
+}
+
+// Is reports that a CorruptError is an ErrCorrupt.
+func (e *CorruptError) Is(target error) bool { return target == ErrCorrupt }

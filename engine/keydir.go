@@ -1,0 +1,53 @@
+package engine
+
+// The keydir has two levels. Level 1 maps the keys of one shard of one keyspace
+// to slots: an index gives the order, a slotTable holds the entries at addresses
+// that do not move while the key lives (so that a scan's cursor is a slot number
+// and a random key is a random slot). Level 2 is a collection: the ordered,
+// counted set of the elements of one key.
+
+// index is the ordered map from key to slot of level 1. An implementation keeps
+// no copy of a key where it can ask for it: keyOf, given to newIndex, returns
+// the key of a slot. Guarded by the lock of its shard; get, ascend and descend
+// may run at the same time as each other. Every implementation passes
+// the suite in keydir_test.go.
+type index interface {
+	// get returns the slot of key.
+	get(key []byte) (slot uint32, ok bool)
+	// put adds key, which is not in the index, with its slot. keyOf(slot) must
+	// return key already.
+	put(key []byte, slot uint32)
+	// delete removes key. keyOf(slot) must still return key. It reports whether
+	// the key was there.
+	delete(key []byte) bool
+	// len is the number of keys.
+	len() int
+	// ascend calls fn for each key >= from in ascending order of bytes until fn
+	// returns false. A nil from is the lowest key. fn must not change the index.
+	ascend(from []byte, fn func(slot uint32) bool)
+	// descend calls fn for each key <= from in descending order. A nil from is
+	// the highest key.
+	descend(from []byte, fn func(slot uint32) bool)
+	// bytes is the memory the index uses, without the keys.
+	bytes() int64
+}
+
+// newIndex returns an empty index of the given type. keyOf returns the key of a
+// slot in use; the result is valid until that slot is freed.
+func newIndex(t IndexType, keyOf func(slot uint32) []byte) index {
+	if t == IndexPlar {
+		return newPlarIndex(keyOf)
+	}
+	return newARTIndex(keyOf)
+}
+
+// ascendPrefix calls fn for each key that begins with prefix, in order.
+func ascendPrefix(x index, keyOf func(uint32) []byte, prefix []byte, fn func(slot uint32) bool) {
+	x.ascend(prefix, func(slot uint32) bool {
+		key := keyOf(slot)
+		if len(key) < len(prefix) || string(key[:len(prefix)]) != string(prefix) {
+			return false
+		}
+		return fn(slot)
+	})
+}
