@@ -1,0 +1,33 @@
+package types
+
+import "bitkv/engine"
+
+// What package resp needs of the engine's vocabulary, under this package's name:
+// it does not import the engine.
+
+// ShardSet is what a transaction locks.
+type ShardSet = engine.ShardSet
+
+// SyncPolicy says when written records are forced to the disk.
+type SyncPolicy = engine.SyncPolicy
+
+// The sync policies; see package engine.
+const (
+	SyncEverySecond = engine.SyncEverySecond
+	SyncAlways      = engine.SyncAlways
+	SyncNever       = engine.SyncNever
+	SyncBytes       = engine.SyncBytes
+)
+
+// Progress is how far a long piece of work is.
+type Progress = engine.Progress
+
+// Errors of the engine that reach a client in words of their own.
+var (
+	ErrClosed       = engine.ErrClosed
+	ErrCorrupt      = engine.ErrCorrupt
+	ErrTooLarge     = engine.ErrTooLarge
+	ErrNoSpace      = engine.ErrNoSpace
+	ErrFailed       = engine.ErrFailed
+	ErrMergeRunning = engine.ErrMergeRunning
+)
