@@ -1,0 +1,4 @@
+package resp
+
+// framer finds whole commands in the bytes of a connection.
+type framer struct{}

@@ -1,0 +1,90 @@
+package resp
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// stats are the counters of a server. Everything is atomic or under mu.
+type stats struct {
+	connections      atomic.Int64 // accepted
+	rejectedConns    atomic.Int64 // refused by maxclients
+	commands         atomic.Int64
+	netIn, netOut    atomic.Int64 // bytes
+	errorReplies     atomic.Int64
+	evictedClients   atomic.Int64
+	queryLimitKills  atomic.Int64 // closed by client-query-buffer-limit
+	outputLimitKills atomic.Int64 // closed by client-output-buffer-limit
+	authFailures     atomic.Int64
+	blocked          atomic.Int64 // clients parked now, those of CLIENT PAUSE not counted
+	watchers         atomic.Int64 // clients that watch keys now
+	keysWatched      atomic.Int64
+	reads, writes    atomic.Int64 // system calls
+	unexpectedErrors atomic.Int64 // panics that cost one client its connection
+
+	perCommand []commandStats // by command.id
+
+	mu     sync.Mutex // guards following
+	errors map[string]*atomic.Int64
+}
+
+// commandStats are the counters of one row of the table.
+type commandStats struct {
+	calls    atomic.Int64
+	usec     atomic.Int64
+	rejected atomic.Int64 // refused before it ran
+	failed   atomic.Int64 // ran and replied with an error
+	latency  atomic.Pointer[histogram]
+}
+
+// maxErrorCodes bounds how many error codes are counted one by one: they are
+// chosen by us, but for those that scripts make up.
+const maxErrorCodes = 128
+
+// countError counts an error reply by its code, the first word of its text.
+func (s *stats) countError(text string) {
+	s.errorReplies.Add(1)
+	code, _, _ := strings.Cut(text, " ")
+	s.mu.Lock()
+	n := s.errors[code]
+	if n == nil && len(s.errors) < maxErrorCodes {
+		n = new(atomic.Int64)
+		s.errors[code] = n
+	}
+	s.mu.Unlock()
+	if n != nil {
+		n.Add(1)
+	}
+}
+
+// latencyOf returns the histogram of a row, made if it is the first time.
+func (s *commandStats) latencyOf() *histogram {
+	if h := s.latency.Load(); h != nil {
+		return h
+	}
+	s.latency.CompareAndSwap(nil, new(histogram))
+	return s.latency.Load()
+}
+
+// reset sets back what CONFIG RESETSTAT sets back.
+func (s *stats) reset() {
+	for _, n := range []*atomic.Int64{
+		&s.connections, &s.rejectedConns, &s.commands, &s.netIn, &s.netOut, &s.errorReplies,
+		&s.evictedClients, &s.queryLimitKills, &s.outputLimitKills, &s.authFailures,
+		&s.reads, &s.writes, &s.unexpectedErrors,
+	} {
+		n.Store(0)
+	}
+	for i := range s.perCommand {
+		p := &s.perCommand[i]
+		p.calls.Store(0)
+		p.usec.Store(0)
+		p.rejected.Store(0)
+		p.failed.Store(0)
+		p.latency.Store(nil)
+	}
+	s.mu.Lock()
+	clear(s.errors)
+	s.mu.Unlock()
+}
