@@ -1,0 +1,3 @@
+package engine
+
+func newARTIndex(keyOf func(slot uint32) []byte) index { return newPlarIndex(keyOf) }
