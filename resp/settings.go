@@ -26,44 +26,43 @@ type Settings struct {
 	Databases         int64
 	DebugCommand      Access
 	ProtectedConfigs  Access
-	ModuleCommand     Access
 	ReplicaReadOnly   bool
 	ReplicaServeStale bool
 	MinReplicas       int64
 	MinReplicasMaxLag int64
 
 	// Process.
-	Dir              string
-	LogLevel         string // debug, verbose, notice, warning or nothing
-	LogFile          string // empty: standard output
-	LogFormat        string // redis or json
-	PidFile          string
-	AlwaysShowLogo   bool
-	Hz               int64
-	ShutdownTimeout  int64 // seconds
-	ShutdownOnSigint []string
-	ShutdownOnSigter []string
-	GoGC             int64 // percent; 0: only the memory limit collects
-	GoMemLimit       int64 // bytes; 0: none
+	Dir               string
+	LogLevel          string // debug, verbose, notice, warning or nothing
+	LogFile           string // empty: standard output
+	LogFormat         string // redis or json
+	PidFile           string
+	Daemonize         bool
+	AlwaysShowLogo    bool
+	Hz                int64
+	ShutdownTimeout   int64 // seconds
+	ShutdownOnSigint  []string
+	ShutdownOnSigterm []string
+	GoGC              int64 // percent; 0: only the memory limit collects
+	GoMemLimit        int64 // bytes; 0: none
 
 	// Storage.
-	AppendFsync     string // always, everysec, no or bytes
-	SyncBytes       int64
-	DataFileSize    int64
-	IndexType       string // art or plar
-	Mmap            bool
-	Preallocate     bool
-	MergeAuto       bool
-	MergeRatio      float64
-	MergeDeadBytes  int64
-	MergeRate       int64 // bytes a second; 0: no limit
-	ExpireEffort    int64
-	MaxMemory       int64
-	MaxMemoryPolicy string
-	MaxMemorySample int64
-	LFULogFactor    int64
-	LFUDecayMinutes int64
-	Save            []SavePoint
+	AppendFsync      string // always, everysec, no or bytes
+	SyncBytes        int64
+	DataFileSize     int64
+	IndexType        string // art or plar
+	Mmap             bool
+	Preallocate      bool
+	MergeRatio       float64
+	MergeDeadBytes   int64 // dead bytes at which a merge starts by itself; 0: never
+	MergeRate        int64 // bytes a second; 0: no limit
+	ExpireEffort     int64
+	MaxMemory        int64
+	MaxMemoryPolicy  string
+	MaxMemorySamples int64
+	LFULogFactor     int64
+	LFUDecayMinutes  int64
+	Save             []SavePoint
 
 	// Small forms of collections.
 	HashMaxEntries    int64
@@ -83,9 +82,9 @@ type Settings struct {
 	LatencyTracking     bool
 	LatencyPercentiles  []float64
 
-	// kept holds the directives that are kept but without effect, by name, as
-	// they print. A changed copy of Settings gets a map of its own.
-	kept map[string]string
+	// kept holds the values of the directives that have no field here because
+	// nothing reads them, by name. A changed copy of Settings has a map of its own.
+	kept map[string]any
 }
 
 // OutputLimit bounds what may wait to be sent to a client of one class. 0 means
@@ -110,13 +109,13 @@ type SavePoint struct {
 }
 
 // Access says who may use a dangerous command.
-type Access uint8
+type Access string
 
 // The values of enable-debug-command and its like.
 const (
-	AccessNo    Access = 0
-	AccessYes   Access = 1
-	AccessLocal Access = 2 // from this machine: loopback or a unix socket
+	AccessNo    Access = "no"
+	AccessYes   Access = "yes"
+	AccessLocal Access = "local" // from this machine: loopback or a unix socket
 )
 
 // EventClass is a set of keyspace event classes, as notify-keyspace-events
