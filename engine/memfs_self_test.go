@@ -2,16 +2,11 @@ package engine
 
 import (
 	"errors"
-	"hash/crc32"
 	"math/rand/v2"
 	"strings"
 	"syscall"
 	"testing"
 )
-
-var castagnoliTable = crc32.MakeTable(crc32.Castagnoli)
-
-func castagnoli(b []byte) uint32 { return crc32.Checksum(b, castagnoliTable) }
 
 func mustCreate(t *testing.T, m *memFS, name string) File {
 	t.Helper()

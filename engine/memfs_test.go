@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"maps"
@@ -751,7 +752,7 @@ func (m *memFS) fingerprint() string {
 	var lines []string
 	for path, d := range m.dirs {
 		for name, n := range d.names {
-			lines = append(lines, fmt.Sprintf("%s/%s %d %x", path, name, len(n.data), castagnoli(n.data)))
+			lines = append(lines, fmt.Sprintf("%s/%s %d %x", path, name, len(n.data), crc32.Checksum(n.data, castagnoli)))
 		}
 	}
 	slices.SortFunc(lines, cmp.Compare)
