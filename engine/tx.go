@@ -49,6 +49,9 @@ func (h *Head) Collection() *Collection { return h.coll }
 type Meta struct {
 	Tag      uint8
 	ExpireMs int64 // absolute, Unix milliseconds; 0: never
+	// Clock is the access clock that the key gets, as by SetClock; not on disk.
+	// (SetExpire and Rename leave the clock as it is.)
+	Clock uint32
 }
 
 // Tx is a transaction over the shards it locked. Its writes are visible to
@@ -142,6 +145,10 @@ func (tx *Tx) Scan(space, shard int, from uint32, fn func(key []byte, h Head) bo
 func (tx *Tx) AscendPrefix(space, shard int, prefix []byte, fn func(key []byte, h Head) bool) {
 	panic("E1")
 }
+
+// ShardLen returns the number of keys in one shard of a keyspace, expired ones
+// included. REQUIRES: as Scan.
+func (tx *Tx) ShardLen(space, shard int) int { panic("E1") }
 
 // Random returns a key of the shard chosen uniformly among its keys, given a
 // source of random numbers. ok is false if the shard has none. REQUIRES: as Scan.
