@@ -1,15 +1,27 @@
 package engine
 
-import "sync/atomic"
+import (
+	"encoding/binary"
+	"math/bits"
+	"sync/atomic"
+	"unsafe"
+)
 
 // Collection is level 2 of the keydir: the ordered, counted set of the elements
-// of one key. Every method is O(log n), or O(log n) and what it visits. Guarded
-// by the lock of the shard that owns it; the exported methods only read, and may
-// run at the same time as each other. A position is counted from 0.
+// of one key. Every method is O(log n), and one that visits elements O(1) more
+// for each. It is guarded by the lock of the shard that owns it; the exported
+// methods only read, and may run at the same time as each other. Positions are
+// counted from 0 in the collection's order. What a method calls must not write
+// the collection.
 type Collection struct {
-	id CollectionID
+	id   CollectionID
+	seed uint64
 	// shard is the number of the shard that owns the collection. RENAME changes it.
 	shard atomic.Uint32
+
+	elems elementTable
+	main  countedTree
+	score countedTree // OrderScore alone
 }
 
 // Element is a copy of what the keydir holds for one element of a collection.
@@ -25,36 +37,258 @@ type Element struct {
 	flags uint8
 }
 
-// element is what the keydir holds for one element. It does not move while it
-// lives.
+// element is what the keydir holds for one element. It has no pointers and does
+// not move while it lives.
 type element struct {
 	loc    location // as entry.loc
 	seq    uint64
 	size   uint32 // length of the value in bytes
-	keyLen uint32 // set and used by the collection alone
-	keyRef uint32 // set and used by the collection alone
+	keyLen uint32 // set and used by elementTable alone
+	keyRef uint32 // set and used by elementTable alone
 	flags  uint8  // flagInline
 }
 
+// elementTable holds the elements of one collection, and their subkeys.
+type elementTable struct {
+	elements slab[element]
+	keys     keyArena
+}
+
+// subkey returns the subkey of an element, valid until it is freed.
+func (t *elementTable) subkey(ref uint32) []byte {
+	e := t.elements.at(ref)
+	return t.keys.get(e.keyRef, e.keyLen)
+}
+
 // newCollection returns an empty collection. seed is that of the database's hash.
-func newCollection(id CollectionID, seed uint64) *Collection { panic("E2") }
+func newCollection(id CollectionID, seed uint64) *Collection {
+	c := &Collection{id: id, seed: seed}
+	c.main.elems = &c.elems
+	c.score.elems = &c.elems
+	return c
+}
+
+// sortKey returns the number by which the main order sorts a subkey first.
+func (c *Collection) sortKey(subkey []byte) uint64 {
+	if c.id.Order() == OrderBytes {
+		return uint64(inlineLocation(subkey[:min(len(subkey), 8)]))
+	}
+	return hashSubkey(c.seed, subkey)
+}
 
 // find returns the element with a subkey, or nil. The pointer is valid until the
-// element is deleted. Its loc may be changed unless the order is OrderScore.
-func (c *Collection) find(subkey []byte) *element { panic("E2") }
+// element is deleted. What it points to may be changed, except the loc of an
+// element in OrderScore.
+func (c *Collection) find(subkey []byte) *element {
+	ref, ok := c.main.find(c.sortKey(subkey), subkey)
+	if !ok {
+		return nil
+	}
+	return c.elems.elements.at(ref)
+}
 
-// put writes an element, of which subkey is copied if it is new. With OrderScore
-// the value is 8 bytes, so it is in v.loc. It reports whether the subkey is new.
-func (c *Collection) put(subkey []byte, v element) (e *element, isNew bool) { panic("E2") }
+// put writes v as the element with a subkey, which is copied if it is new. With
+// OrderScore, v.loc must be inlineLocation of the value. It returns the element,
+// as find does, and whether it is new.
+func (c *Collection) put(subkey []byte, v element) (e *element, isNew bool) {
+	key := c.sortKey(subkey)
+	ref, found := c.main.find(key, subkey)
+	if found {
+		e = c.elems.elements.at(ref)
+		if c.id.Order() == OrderScore && e.loc != v.loc {
+			c.score.remove(uint64(e.loc), subkey)
+			c.score.insert(uint64(v.loc), subkey, ref)
+		}
+		v.keyLen, v.keyRef = e.keyLen, e.keyRef
+		*e = v
+		return e, false
+	}
+	ref, e = c.elems.elements.alloc()
+	v.keyLen, v.keyRef = uint32(len(subkey)), c.elems.keys.add(subkey)
+	*e = v
+	c.main.insert(key, subkey, ref)
+	if c.id.Order() == OrderScore {
+		c.score.insert(uint64(v.loc), subkey, ref)
+	}
+	return e, true
+}
 
-// delete removes an element. It reports whether it existed.
-func (c *Collection) delete(subkey []byte) bool { panic("E2") }
+// delete removes an element. It reports whether it existed. subkey may be the
+// Subkey of the element itself.
+func (c *Collection) delete(subkey []byte) bool {
+	key := c.sortKey(subkey)
+	ref, found := c.main.find(key, subkey)
+	if !found {
+		return false
+	}
+	e := c.elems.elements.at(ref)
+	c.main.remove(key, subkey)
+	if c.id.Order() == OrderScore {
+		c.score.remove(uint64(e.loc), subkey)
+	}
+	c.elems.keys.remove(e.keyRef, e.keyLen)
+	c.elems.elements.free(ref)
+	if c.main.root == nil {
+		c.elems = elementTable{}
+	}
+	return true
+}
 
 // bytes returns the memory that the collection uses.
-func (c *Collection) bytes() int64 { panic("E2") }
+func (c *Collection) bytes() int64 {
+	return int64(unsafe.Sizeof(*c)) + c.elems.elements.bytes() + c.elems.keys.bytes() + c.main.heap + c.score.heap
+}
+
+// hashSubkey is the hash of OrderHash. Scan cursors are hashes and clients keep
+// them over a restart: it must not change. Without the seed nobody can choose
+// subkeys that collide.
+func hashSubkey(seed uint64, subkey []byte) uint64 {
+	const k0, k1, k2 = 0x9e3779b97f4a7c15, 0xd6e8feb86659fd93, 0xa0761d6478bd642f
+	h := fold(seed^k0, uint64(len(subkey))^k1)
+	rest := subkey
+	for ; len(rest) > 16; rest = rest[16:] {
+		h = fold(binary.LittleEndian.Uint64(rest)^k1^h, binary.LittleEndian.Uint64(rest[8:])^seed)
+	}
+	// The last 1 to 16 bytes, read as two words that may overlap.
+	var a, b uint64
+	switch n := len(rest); {
+	case n >= 8:
+		a, b = binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[n-8:])
+	case n >= 4:
+		a, b = uint64(binary.LittleEndian.Uint32(rest)), uint64(binary.LittleEndian.Uint32(rest[n-4:]))
+	case n > 0:
+		a = uint64(rest[0]) | uint64(rest[n/2])<<8 | uint64(rest[n-1])<<16
+	}
+	return fold(fold(a^k2^h, b^k1^seed), k2^h)
+}
+
+// fold multiplies two words and mixes the halves of the product.
+func fold(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
+}
+
+func (c *Collection) element(ref uint32) Element {
+	e := c.elems.elements.at(ref)
+	return Element{
+		Subkey: c.elems.keys.get(e.keyRef, e.keyLen), Size: int(e.size),
+		loc: e.loc, seq: e.seq, flags: e.flags,
+	}
+}
 
 // ID returns the identity of the collection.
 func (c *Collection) ID() CollectionID { return c.id }
 
 // Len returns the number of elements.
-func (c *Collection) Len() int { panic("E2") }
+func (c *Collection) Len() int { return c.main.len() }
+
+// At returns the element at position i.
+// REQUIRES: 0 <= i < Len.
+func (c *Collection) At(i int) Element {
+	_, ref := c.main.at(i)
+	return c.element(ref)
+}
+
+// Rank returns the position of an element. If there is none with that subkey,
+// it returns the position that it would have, and false.
+func (c *Collection) Rank(subkey []byte) (int, bool) {
+	return c.main.rank(c.sortKey(subkey), subkey)
+}
+
+// Ascend calls fn for the elements from subkey on, whether that exists or not,
+// in ascending order, until fn returns false. A nil subkey is before the first.
+func (c *Collection) Ascend(subkey []byte, fn func(e Element) bool) {
+	i := 0
+	if subkey != nil {
+		i, _ = c.Rank(subkey)
+	}
+	c.AscendAt(i, fn)
+}
+
+// Descend calls fn for the elements from subkey down, whether that exists or
+// not, in descending order, until fn returns false. A nil subkey is after the
+// last.
+func (c *Collection) Descend(subkey []byte, fn func(e Element) bool) {
+	i := c.Len() - 1
+	if subkey != nil {
+		var found bool
+		if i, found = c.Rank(subkey); !found {
+			i--
+		}
+	}
+	c.DescendAt(i, fn)
+}
+
+// AscendAt is Ascend from a position.
+func (c *Collection) AscendAt(i int, fn func(e Element) bool) {
+	c.main.ascend(i, func(_ uint64, ref uint32) bool { return fn(c.element(ref)) })
+}
+
+// DescendAt is Descend from a position.
+func (c *Collection) DescendAt(i int, fn func(e Element) bool) {
+	c.main.descend(i, func(_ uint64, ref uint32) bool { return fn(c.element(ref)) })
+}
+
+// AscendHash calls fn for the elements whose hash is at least from, in ascending
+// order of their hashes, until fn returns false. The hash of an element never
+// changes, so a scan that stops between two different hashes and goes on from
+// the last one +1 (which is 0 only after the highest, the end) meets every
+// element that is there all the time exactly once, whatever is written meanwhile.
+// REQUIRES: OrderHash or OrderScore.
+func (c *Collection) AscendHash(from uint64, fn func(hash uint64, e Element) bool) {
+	// No subkey is below the empty one: this is the first element of that hash.
+	i, _ := c.main.rank(from, nil)
+	c.main.ascend(i, func(hash uint64, ref uint32) bool { return fn(hash, c.element(ref)) })
+}
+
+// AtScore is At in the order by value. REQUIRES: OrderScore, 0 <= i < Len.
+func (c *Collection) AtScore(i int) Element {
+	_, ref := c.score.at(i)
+	return c.element(ref)
+}
+
+// RankScore is Rank in the order by value and subkey: value is 8 bytes.
+// REQUIRES: OrderScore.
+func (c *Collection) RankScore(value, subkey []byte) (int, bool) {
+	return c.score.rank(uint64(inlineLocation(value)), subkey)
+}
+
+// AscendScore is Ascend in the order by value and subkey. A nil value is before
+// the first element. REQUIRES: OrderScore.
+func (c *Collection) AscendScore(value, subkey []byte, fn func(e Element) bool) {
+	i := 0
+	if value != nil {
+		i, _ = c.RankScore(value, subkey)
+	}
+	c.AscendScoreAt(i, fn)
+}
+
+// DescendScore is Descend in the order by value and subkey. A nil value is after
+// the last element. REQUIRES: OrderScore.
+func (c *Collection) DescendScore(value, subkey []byte, fn func(e Element) bool) {
+	i := c.Len() - 1
+	if value != nil {
+		var found bool
+		if i, found = c.RankScore(value, subkey); !found {
+			i--
+		}
+	}
+	c.DescendScoreAt(i, fn)
+}
+
+// AscendScoreAt is AscendScore from a position.
+func (c *Collection) AscendScoreAt(i int, fn func(e Element) bool) {
+	c.score.ascend(i, func(_ uint64, ref uint32) bool { return fn(c.element(ref)) })
+}
+
+// DescendScoreAt is DescendScore from a position.
+func (c *Collection) DescendScoreAt(i int, fn func(e Element) bool) {
+	c.score.descend(i, func(_ uint64, ref uint32) bool { return fn(c.element(ref)) })
+}
+
+// Value returns the value of an element that the keydir holds itself, which is
+// so for values of up to 8 bytes; ok is false for the others.
+func (e *Element) Value() (value [8]byte, ok bool) {
+	binary.BigEndian.PutUint64(value[:], uint64(e.loc))
+	return value, e.flags&flagInline != 0
+}

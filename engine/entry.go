@@ -30,8 +30,6 @@ const (
 	flagPutExpire uint8 = 1 << 3
 	// flagExpireRec: the newest record of the key is an expire record, in recFile.
 	flagExpireRec uint8 = 1 << 4
-	// flagUsed marks a slot that holds an entry. Set and used by slotTable alone.
-	flagUsed uint8 = 1 << 1
 )
 
 // location is the file number in the upper 32 bits and the offset of a record

@@ -125,7 +125,7 @@ func TestSlotTablePages(t *testing.T) {
 		if pageBase(page) != next {
 			t.Fatalf("page %d begins at %d, want %d", page, pageBase(page), next)
 		}
-		for place := range pageSlots(page) {
+		for place := range pagePlaces(page) {
 			if p, at := pageOf(next); p != page || at != place {
 				t.Fatalf("slot %d is at %d in page %d, want %d in %d", next, at, p, place, page)
 			}

@@ -1,0 +1,395 @@
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+const collectionSeed = 0x1234_5678_9abc_def0
+
+// modelElement is an element of the model: a slice sorted by the definition of
+// the order.
+type modelElement struct {
+	subkey string
+	value  [8]byte
+}
+
+type collectionModel struct {
+	order    Order
+	elements []modelElement
+}
+
+func (m *collectionModel) compare(a, b modelElement) int {
+	if m.order != OrderBytes {
+		if c := cmp.Compare(hashSubkey(collectionSeed, []byte(a.subkey)), hashSubkey(collectionSeed, []byte(b.subkey))); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(a.subkey, b.subkey)
+}
+
+func (m *collectionModel) search(subkey []byte) (int, bool) {
+	return slices.BinarySearchFunc(m.elements, modelElement{subkey: string(subkey)}, m.compare)
+}
+
+func (m *collectionModel) byScore() []modelElement {
+	return slices.SortedFunc(slices.Values(m.elements), compareScore)
+}
+
+func compareScore(a, b modelElement) int {
+	return cmp.Or(bytes.Compare(a.value[:], b.value[:]), cmp.Compare(a.subkey, b.subkey))
+}
+
+// put writes the same element to the collection and the model.
+func (m *collectionModel) put(t failer, c *Collection, subkey []byte, value [8]byte, seq uint64) {
+	t.Helper()
+	i, ok := m.search(subkey)
+	e, isNew := c.put(subkey, element{loc: inlineLocation(value[:]), seq: seq, size: 8, flags: flagInline})
+	if isNew == ok || e.seq != seq {
+		t.Fatalf("put(%.60q) says new: %v, the model %v; seq %d, want %d", subkey, isNew, !ok, e.seq, seq)
+	}
+	if ok {
+		m.elements[i].value = value
+	} else {
+		m.elements = slices.Insert(m.elements, i, modelElement{string(subkey), value})
+	}
+}
+
+// delete removes the same element from the collection and the model.
+func (m *collectionModel) delete(t failer, c *Collection, subkey []byte) {
+	t.Helper()
+	i, ok := m.search(subkey)
+	if got := c.delete(subkey); got != ok {
+		t.Fatalf("delete(%.60q) is %v, want %v", subkey, got, ok)
+	}
+	if ok {
+		m.elements = slices.Delete(m.elements, i, i+1)
+	}
+}
+
+// failer is what testing.T and rapid.T have in common.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func wantElement(t failer, what string, got Element, want modelElement) {
+	t.Helper()
+	value, ok := got.Value()
+	if string(got.Subkey) != want.subkey || value != want.value || !ok || got.Size != 8 {
+		t.Fatalf("%s is %.60q with %x, want %.60q with %x", what, got.Subkey, value, want.subkey, want.value)
+	}
+}
+
+// checkWalk walks and compares with want until it ends.
+func checkWalk(t failer, what string, want []modelElement, walk func(fn func(e Element) bool)) {
+	t.Helper()
+	i := 0
+	walk(func(e Element) bool {
+		if i == len(want) {
+			t.Fatalf("%s goes on with %.60q after %d elements", what, e.Subkey, i)
+		}
+		wantElement(t, fmt.Sprintf("%s, element %d", what, i), e, want[i])
+		i++
+		return true
+	})
+	if i != len(want) {
+		t.Fatalf("%s ends after %d elements, want %d", what, i, len(want))
+	}
+	if len(want) > 1 {
+		n := 0
+		walk(func(Element) bool { n++; return n < len(want)/2+1 })
+		if n != len(want)/2+1 {
+			t.Fatalf("%s visits %d elements after being told to stop", what, n)
+		}
+	}
+}
+
+func reversed(s []modelElement) []modelElement {
+	s = slices.Clone(s)
+	slices.Reverse(s)
+	return s
+}
+
+// check compares all that can be asked of a collection with the model, seen
+// from a position and a subkey.
+func (m *collectionModel) check(t failer, c *Collection, from []byte) {
+	t.Helper()
+	if c.Len() != len(m.elements) {
+		t.Fatalf("Len is %d, want %d", c.Len(), len(m.elements))
+	}
+	for i, want := range m.elements {
+		wantElement(t, fmt.Sprintf("At(%d)", i), c.At(i), want)
+		if rank, ok := c.Rank([]byte(want.subkey)); rank != i || !ok {
+			t.Fatalf("Rank(%.60q) is %d, %v, want %d", want.subkey, rank, ok, i)
+		}
+	}
+	i, ok := m.search(from)
+	if rank, found := c.Rank(from); rank != i || found != ok || (c.find(from) != nil) != ok {
+		t.Fatalf("Rank(%.60q) is %d, %v, want %d, %v", from, rank, found, i, ok)
+	}
+	upTo := i
+	if ok {
+		upTo++
+	}
+	checkWalk(t, "Ascend from nil", m.elements, func(fn func(Element) bool) { c.Ascend(nil, fn) })
+	checkWalk(t, "Ascend", m.elements[i:], func(fn func(Element) bool) { c.Ascend(from, fn) })
+	checkWalk(t, "Descend from nil", reversed(m.elements), func(fn func(Element) bool) { c.Descend(nil, fn) })
+	checkWalk(t, "Descend", reversed(m.elements[:upTo]), func(fn func(Element) bool) { c.Descend(from, fn) })
+	if m.order != OrderBytes {
+		hash := hashSubkey(collectionSeed, from)
+		at := slices.IndexFunc(m.elements, func(e modelElement) bool { return hashSubkey(collectionSeed, []byte(e.subkey)) >= hash })
+		if at < 0 {
+			at = len(m.elements)
+		}
+		checkWalk(t, "AscendHash", m.elements[at:], func(fn func(Element) bool) {
+			c.AscendHash(hash, func(h uint64, e Element) bool {
+				if h != hashSubkey(collectionSeed, e.Subkey) {
+					t.Fatalf("AscendHash gives hash %x to %.60q", h, e.Subkey)
+				}
+				return fn(e)
+			})
+		})
+	}
+	if m.order == OrderScore {
+		m.checkScore(t, c, from)
+	}
+}
+
+func (m *collectionModel) checkScore(t failer, c *Collection, from []byte) {
+	t.Helper()
+	byScore := m.byScore()
+	for i, want := range byScore {
+		wantElement(t, fmt.Sprintf("AtScore(%d)", i), c.AtScore(i), want)
+		if rank, ok := c.RankScore(want.value[:], []byte(want.subkey)); rank != i || !ok {
+			t.Fatalf("RankScore(%x, %.60q) is %d, %v, want %d", want.value, want.subkey, rank, ok, i)
+		}
+	}
+	value := [8]byte{byte(len(from) % 5)}
+	i, ok := slices.BinarySearchFunc(byScore, modelElement{string(from), value}, compareScore)
+	upTo := i
+	if ok {
+		upTo++
+	}
+	if rank, found := c.RankScore(value[:], from); rank != i || found != ok {
+		t.Fatalf("RankScore(%x, %.60q) is %d, %v, want %d, %v", value, from, rank, found, i, ok)
+	}
+	checkWalk(t, "AscendScore from nil", byScore, func(fn func(Element) bool) { c.AscendScore(nil, nil, fn) })
+	checkWalk(t, "AscendScore", byScore[i:], func(fn func(Element) bool) { c.AscendScore(value[:], from, fn) })
+	checkWalk(t, "DescendScore from nil", reversed(byScore), func(fn func(Element) bool) { c.DescendScore(nil, nil, fn) })
+	checkWalk(t, "DescendScore", reversed(byScore[:upTo]), func(fn func(Element) bool) { c.DescendScore(value[:], from, fn) })
+}
+
+// checkTree checks what countedTree says of its nodes, and its memory count.
+func checkTree(t failer, tree *countedTree) {
+	t.Helper()
+	var heap int64
+	var walk func(n *treeNode, low, high uint64)
+	walk = func(n *treeNode, low, high uint64) {
+		if len(n.keys) == 0 || len(n.keys) > treeNodeMax || len(n.refs) != len(n.keys) || !slices.IsSorted(n.keys) {
+			t.Fatalf("a node has %d keys and %d refs: %x", len(n.keys), len(n.refs), n.keys)
+		}
+		heap += treeNodeBytes + 12*int64(cap(n.keys))
+		if n.kids == nil {
+			if n.keys[0] < low || n.keys[len(n.keys)-1] > high {
+				t.Fatalf("a leaf has keys %x to %x, its parent says %x to %x", n.keys[0], n.keys[len(n.keys)-1], low, high)
+			}
+			return
+		}
+		heap += 8 * int64(cap(n.kids))
+		for i, kid := range n.kids {
+			if int(n.refs[i]) != kid.count() {
+				t.Fatalf("a node counts %d elements under a kid, want %d", n.refs[i], kid.count())
+			}
+			end := high
+			if i+1 < len(n.keys) {
+				end = n.keys[i+1]
+			}
+			walk(kid, n.keys[i], end)
+		}
+	}
+	if tree.root != nil {
+		walk(tree.root, 0, ^uint64(0))
+	}
+	if heap != tree.heap {
+		t.Fatalf("the tree counts %d bytes, its nodes have %d", tree.heap, heap)
+	}
+}
+
+func orders(t *testing.T, fn func(t *testing.T, order Order)) {
+	t.Helper()
+	for order, name := range []string{"OrderHash", "OrderBytes", "OrderScore"} {
+		t.Run(name, func(t *testing.T) { fn(t, Order(order)) })
+	}
+}
+
+func TestCollectionProperty(t *testing.T) {
+	orders(t, func(t *testing.T, order Order) {
+		rapid.Check(t, func(rt *rapid.T) {
+			c := newCollection(CollectionID(4|uint64(order)), collectionSeed)
+			m := &collectionModel{order: order}
+			// Few subkeys, among them long common prefixes and equal first 8 bytes.
+			subkey := rapid.Custom(func(t *rapid.T) []byte {
+				prefix := rapid.SampledFrom([]string{"", "\x00", "\xff", "prefix of 17 byte", string(make([]byte, 9))}).Draw(t, "prefix")
+				return append([]byte(prefix), rapid.SliceOfN(rapid.SampledFrom([]byte{0, 1, 'a', 0xff}), 0, 4).Draw(t, "rest")...)
+			})
+			for seq := range rapid.IntRange(1, 150).Draw(rt, "steps") {
+				key := subkey.Draw(rt, "subkey")
+				if rapid.IntRange(0, 2).Draw(rt, "what") == 0 {
+					m.delete(rt, c, key)
+				} else {
+					m.put(rt, c, key, [8]byte{rapid.Byte().Draw(rt, "score") % 5, 7: 1}, uint64(seq)+1)
+				}
+			}
+			m.check(rt, c, subkey.Draw(rt, "from"))
+			checkTree(rt, &c.main)
+			checkTree(rt, &c.score)
+		})
+	})
+}
+
+// A tree of three levels, filled and emptied in several ways.
+func TestCollectionLarge(t *testing.T) {
+	const n = 3000
+	ways := []struct {
+		name string
+		less func(rnd *rand.Rand, n int) []int
+	}{
+		{"random", func(rnd *rand.Rand, n int) []int { return rnd.Perm(n) }},
+		{"ascending", func(_ *rand.Rand, n int) []int { return slices.Collect(rangeOf(n, false)) }},
+		{"descending", func(_ *rand.Rand, n int) []int { return slices.Collect(rangeOf(n, true)) }},
+	}
+	orders(t, func(t *testing.T, order Order) {
+		for _, fill := range ways {
+			for _, empty := range ways {
+				t.Run(fill.name+" "+empty.name, func(t *testing.T) {
+					rnd := rand.New(rand.NewPCG(1, 2))
+					c := newCollection(CollectionID(4|uint64(order)), collectionSeed)
+					m := &collectionModel{order: order}
+					key := func(i int) []byte { return fmt.Appendf(nil, "element:%07d", i) }
+					for _, i := range fill.less(rnd, n) {
+						m.put(t, c, key(i), [8]byte{byte(i >> 9)}, uint64(i)+1)
+					}
+					m.check(t, c, key(n/3))
+					full := c.bytes()
+					for done, i := range empty.less(rnd, n) {
+						m.delete(t, c, key(i))
+						if done%500 == 0 {
+							checkTree(t, &c.main)
+							checkTree(t, &c.score)
+						}
+						if done == n*19/20 {
+							m.check(t, c, key(n/3))
+							// Where neighbours go together, pages of elements go at once.
+							random := fill.name == "random" || empty.name == "random"
+							if got := c.bytes(); got > full/4 && !random {
+								t.Errorf("with a twentieth of the elements left, %d bytes of %d are used", got, full)
+							}
+						}
+					}
+					if got := c.bytes(); got > 1000 {
+						t.Errorf("an emptied collection uses %d bytes", got)
+					}
+				})
+			}
+		}
+	})
+}
+
+func rangeOf(n int, down bool) func(func(int) bool) {
+	return func(yield func(int) bool) {
+		for i := range n {
+			if down {
+				i = n - 1 - i
+			}
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// Elements stay where they are while others come and go.
+func TestCollectionPointersStay(t *testing.T) {
+	c := newCollection(4, collectionSeed)
+	kept := map[string]*element{}
+	for i := range 2000 {
+		key := fmt.Sprint(i)
+		e, _ := c.put([]byte(key), element{seq: uint64(i) + 1})
+		if i%3 == 0 {
+			kept[key] = e
+		}
+	}
+	for i := range 2000 {
+		if i%3 != 0 {
+			c.delete([]byte(fmt.Sprint(i)))
+		}
+	}
+	for key, e := range kept {
+		if got := c.find([]byte(key)); got != e {
+			t.Fatalf("the element %s moved from %p to %p", key, e, got)
+		}
+	}
+}
+
+func TestCollectionReadersTogether(t *testing.T) {
+	c := newCollection(CollectionID(4|OrderScore), collectionSeed)
+	for i := range 1000 {
+		c.put(fmt.Append(nil, i), element{loc: location(i % 7), size: 8, flags: flagInline})
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 1000 {
+				if c.find(fmt.Append(nil, i)) == nil || len(c.At(i).Subkey) == 0 || len(c.AtScore(i).Subkey) == 0 {
+					t.Errorf("element %d is gone", i)
+				}
+			}
+			c.Ascend(nil, func(Element) bool { return true })
+		})
+	}
+	wg.Wait()
+}
+
+func BenchmarkCollection(b *testing.B) {
+	const n = 1_000_000
+	for order, name := range []string{"Hash", "Bytes", "Score"} {
+		rnd := rand.New(rand.NewPCG(1, 2))
+		c := newCollection(CollectionID(4|order), collectionSeed)
+		keys := make([][]byte, n)
+		for i := range keys {
+			keys[i] = fmt.Appendf(nil, "element:%08d", rnd.IntN(1e8))
+		}
+		b.Run(name+"/put", func(b *testing.B) {
+			for i := range b.N {
+				if i%n == 0 {
+					c = newCollection(CollectionID(4|order), collectionSeed)
+				}
+				c.put(keys[i%n], element{loc: location(uint32(i) * 2654435761), size: 8, flags: flagInline})
+			}
+			b.ReportMetric(float64(c.bytes())/float64(c.Len()), "B/element")
+		})
+		b.Run(name+"/find", func(b *testing.B) {
+			for i := range b.N {
+				c.find(keys[i%n])
+			}
+		})
+		b.Run(name+"/rank", func(b *testing.B) {
+			for i := range b.N {
+				c.Rank(keys[i%n])
+			}
+		})
+		b.Run(name+"/at", func(b *testing.B) {
+			for range b.N {
+				c.At(rnd.IntN(c.Len()))
+			}
+		})
+	}
+}
