@@ -1,17 +1,54 @@
 package resp
 
-import "time"
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
 
-// admin is what the server remembers for SLOWLOG and LATENCY.
-type admin struct{ srv *Server }
+// admin is what the server remembers for SLOWLOG, LATENCY, SAVE and INFO beside
+// its counters.
+type admin struct {
+	srv *Server
 
-func newAdmin(s *Server) *admin { return &admin{s} }
+	slowlog slowlog
+	events  latencyEvents
+	sampler sampler
+	loading loadProgress
 
-// slow is told about every command that ran, was not hidden from the slow log,
-// and took at least slowlog-log-slower-than. args are views: what is kept is
-// copied.
-func (a *admin) slow(c *client, args [][]byte, took time.Duration) {}
+	saving     atomic.Bool  // a BGSAVE runs
+	lastSave   atomic.Int64 // Unix seconds of the last completed one, or of the start
+	saveTook   atomic.Int64 // seconds; -1: none yet
+	saveFailed atomic.Bool  // the last one failed
 
-// latency is told about every event ("command", "fast-command", ...) that took
-// at least latency-monitor-threshold.
-func (a *admin) latency(event string, took time.Duration) {}
+	cronPaused atomic.Bool // DEBUG PAUSE-CRON
+}
+
+func newAdmin(s *Server) *admin {
+	a := &admin{srv: s}
+	a.lastSave.Store(time.Now().Unix())
+	a.saveTook.Store(-1)
+	return a
+}
+
+// tick is called ten times a second; it takes the samples behind the rates and
+// peaks of INFO.
+func (a *admin) tick(now time.Time) {
+	if a.cronPaused.Load() {
+		return
+	}
+	a.sampler.sample(now, a.srv)
+}
+
+// reset sets back what CONFIG RESETSTAT sets back, beside the counters.
+func (a *admin) reset() { a.sampler.reset() }
+
+// loadProgress is how far the loading of the database is.
+type loadProgress struct {
+	mu         sync.Mutex // guards following
+	started    time.Time
+	doneBytes  int64
+	totalBytes int64
+	keys       int64
+	eta        time.Duration
+}

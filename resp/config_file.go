@@ -198,77 +198,18 @@ func (r *Sources) Fresh() { clear(r.added) }
 // splitWords splits a line into words as redis.conf and inline commands do. ok
 // is false if a quote is not closed, or is closed in the middle of a word.
 func splitWords(line string) (words []string, ok bool) {
-	i := 0
-	for {
-		for i < len(line) && isSpace(line[i]) {
-			i++
-		}
-		if i == len(line) {
-			return words, true
-		}
-		word, n, ok := nextWord(line[i:])
-		if !ok {
-			return nil, false
-		}
-		words = append(words, word)
-		i += n
+	buf, spans, ok := splitQuoted(nil, nil, []byte(line))
+	if !ok {
+		return nil, false
 	}
+	for _, s := range spans {
+		words = append(words, string(buf[s.at:s.at+s.len]))
+	}
+	return words, true
 }
 
 func isSpace(ch byte) bool {
 	return ch == ' ' || ch >= '\t' && ch <= '\r'
-}
-
-// nextWord reads the word that line begins with and returns its length there.
-func nextWord(line string) (word string, n int, ok bool) {
-	var b []byte
-	for n < len(line) {
-		ch := line[n]
-		switch {
-		case isSpace(ch) || ch == 0:
-			return string(b), n + 1, true
-		case ch == '"' || ch == '\'':
-			quoted, used, ok := unquote(line[n:])
-			if !ok {
-				return "", 0, false
-			}
-			b = append(b, quoted...)
-			n += used
-			// Nothing but a space may follow the closing quote.
-			if n < len(line) && !isSpace(line[n]) {
-				return "", 0, false
-			}
-		default:
-			b = append(b, ch)
-			n++
-		}
-	}
-	return string(b), n, true
-}
-
-// unquote reads a quoted string that s begins with and returns its length there.
-func unquote(s string) (b []byte, n int, ok bool) {
-	quote := s[0]
-	for n = 1; n < len(s); n++ {
-		switch {
-		case s[n] == quote:
-			return b, n + 1, true
-		case s[n] != '\\' || n+1 == len(s):
-			b = append(b, s[n])
-		case quote == '\'':
-			if s[n+1] == '\'' {
-				n++
-			}
-			b = append(b, s[n])
-		case s[n+1] == 'x' && n+3 < len(s) && isHex(s[n+2]) && isHex(s[n+3]):
-			b = append(b, hexValue(s[n+2])<<4|hexValue(s[n+3]))
-			n += 3
-		default:
-			n++
-			b = append(b, unescape(s[n]))
-		}
-	}
-	return nil, 0, false
 }
 
 func unescape(ch byte) byte {
@@ -310,16 +251,5 @@ func quoteWord(w string) string {
 	if plain {
 		return w
 	}
-	b := []byte{'"'}
-	for i := range len(w) {
-		switch ch := w[i]; {
-		case ch == '"' || ch == '\\':
-			b = append(b, '\\', ch)
-		case ch >= ' ' && ch < 0x7f:
-			b = append(b, ch)
-		default:
-			b = fmt.Appendf(b, `\x%02x`, ch)
-		}
-	}
-	return string(append(b, '"'))
+	return string(appendRepr(nil, []byte(w)))
 }

@@ -1,6 +1,10 @@
 package resp
 
-import "math"
+import (
+	"errors"
+	"math"
+	"strings"
+)
 
 // Reasons why a directive of Redis has no effect here.
 const (
@@ -30,6 +34,26 @@ var (
 	aPort    = intKind{0, 65535}
 	anyBytes = memoryKind{0, maxInt, false}
 )
+
+// titleTemplate refuses a process title with variables that do not exist.
+func titleTemplate(s string) error {
+	for {
+		_, rest, open := strings.Cut(s, "{")
+		if !open {
+			return nil
+		}
+		name, after, closed := strings.Cut(rest, "}")
+		switch name {
+		case "title", "listen-addr", "server-mode", "port", "tls-port", "unixsocket", "config-file":
+		default:
+			closed = false
+		}
+		if !closed {
+			return errors.New("template format is invalid or contains unknown variables")
+		}
+		s = after
+	}
+}
 
 var inertDirectives = concat(snapshotRows, replicationRows, clusterRows, tlsRows, otherRows)
 
@@ -150,7 +174,7 @@ var otherRows = []directive{
 	kept("syslog-facility", oneOf("user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"),
 		"local0", noSyslog, immutable),
 	kept("set-proc-title", anyBool, "yes", "A Go process keeps its title.", immutable),
-	kept("proc-title-template", anyText, "{title} {listen-addr} {server-mode}", "A Go process keeps its title.", 0),
+	kept("proc-title-template", stringKind{check: titleTemplate}, "{title} {listen-addr} {server-mode}", "A Go process keeps its title.", 0),
 	kept("locale-collate", anyText, "", "Strings are compared as bytes.", 0),
 	kept("crash-log-enabled", anyBool, "yes", "A crash prints Go's stack traces.", 0),
 	kept("crash-memcheck-enabled", anyBool, "yes", "A crash prints Go's stack traces.", 0),

@@ -96,8 +96,8 @@ func (k intKind) parse(words []string, _ any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := strconv.ParseInt(w, 10, 64)
-	if err != nil {
+	n, ok := parseInt([]byte(w))
+	if !ok {
 		return nil, errors.New("argument couldn't be parsed into an integer")
 	}
 	return checkBounds(n, k.min, k.max)
@@ -206,12 +206,16 @@ var memoryUnits = map[string]int64{
 	"g": 1000 * 1000 * 1000, "gb": 1 << 30,
 }
 
-// parseMemory reads a number of bytes with a unit of redis.conf.
+// parseMemory reads a number of bytes with a unit of redis.conf. No digits at
+// all are 0, as in Redis.
 func parseMemory(w string) (int64, bool) {
 	digits := strings.TrimRightFunc(w, func(r rune) bool { return r < '0' || r > '9' })
 	unit, ok := memoryUnits[strings.ToLower(w[len(digits):])]
-	if !ok || digits == "" || digits[0] == '+' || digits[0] == '-' {
+	switch {
+	case !ok || digits != "" && (digits[0] == '+' || digits[0] == '-'):
 		return 0, false
+	case digits == "":
+		return 0, true
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n > math.MaxInt64/unit {

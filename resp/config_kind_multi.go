@@ -146,7 +146,7 @@ func (percentilesKind) parse(words []string, _ any) (any, error) {
 			return nil, errors.New("Invalid latency-tracking-info-percentiles parameters")
 		}
 		if p < 0 || p > 100 {
-			return nil, errors.New("latency-tracking-info-percentiles should contain a numeric value between 0 and 100")
+			return nil, errors.New("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
 		}
 		list = append(list, p)
 	}
@@ -214,7 +214,8 @@ func (eventsKind) format(v any) string {
 	set := v.(EventClass)
 	var b []byte
 	for _, l := range eventLetters {
-		partOfA := l.class&EventAll != 0 && l.letter != 'A'
+		// Redis prints n, which is not part of A, only without A.
+		partOfA := l.letter != 'A' && l.class&(EventAll|EventNew) != 0
 		if set&l.class != l.class || partOfA && set&EventAll == EventAll {
 			continue
 		}
