@@ -1,9 +1,96 @@
 package types
 
+import (
+	"crypto/sha1"
+	"encoding/binary"
+
+	"bitkv/engine"
+)
+
+// digest is the hash of DEBUG DIGEST, made of two steps: xor adds something
+// without regard to order, mix with regard to it.
+type digest [sha1.Size]byte
+
+func (d *digest) xor(b []byte) {
+	sum := sha1.Sum(b)
+	for i := range d {
+		d[i] ^= sum[i]
+	}
+}
+
+func (d *digest) mix(b []byte) {
+	d.xor(b)
+	*d = sha1.Sum(d[:])
+}
+
+// redisTypeNumber is the number of a type in Redis's object, which the digest has.
+var redisTypeNumber = [...]uint32{tagString: 0, tagList: 1, tagSet: 2, tagZSet: 3, tagHash: 4}
+
 // Digest is DEBUG DIGEST: a hash over every key, type, value and whether it
 // expires, of all databases, the same as Redis's for the same data in whatever
 // order. REQUIRES: all shards locked, for the answer to be of one moment.
-func (k Keyspace) Digest() ([20]byte, error) { panic("Y") }
+func (k Keyspace) Digest() ([20]byte, error) {
+	tx := k.tx
+	var all digest
+	for db := range tx.s.Databases() {
+		if tx.s.eng.Len(db) == 0 {
+			continue
+		}
+		all.mix(binary.BigEndian.AppendUint32(nil, uint32(db)))
+		for shard := range tx.s.eng.Shards() {
+			if err := tx.digestShard(&all, db, shard); err != nil {
+				return [20]byte{}, err
+			}
+		}
+	}
+	return all, nil
+}
+
+func (tx *Tx) digestShard(all *digest, db, shard int) (err error) {
+	tx.eng.WithShard(shard, func() {
+		tx.eng.Scan(db, shard, 0, func(key []byte, h engine.Head) bool {
+			if tx.isExpired(&h) {
+				return true
+			}
+			var d digest
+			d.mix(key)
+			if err = tx.digestHead(&d, &h); err != nil {
+				return false
+			}
+			for i := range all {
+				all[i] ^= d[i]
+			}
+			return true
+		})
+	})
+	return err
+}
+
+// digestHead adds type, value and expiry of a head.
+func (tx *Tx) digestHead(d *digest, h *engine.Head) error {
+	v, err := tx.valueOf(h)
+	if err != nil {
+		return err
+	}
+	value, err := v.AppendTo(nil)
+	if err != nil {
+		return err
+	}
+	d.mix(binary.BigEndian.AppendUint32(nil, redisTypeNumber[h.Tag&tagTypeMask]))
+	d.mix(value)
+	if h.ExpireMs != 0 {
+		d.xor([]byte("!!expire!!"))
+	}
+	return nil
+}
 
 // DigestValue is DEBUG DIGEST-VALUE: zeros for a key that does not exist.
-func (k Keyspace) DigestValue(key []byte) ([20]byte, error) { panic("Y") }
+func (k Keyspace) DigestValue(key []byte) ([20]byte, error) {
+	var d digest
+	h, ok := k.tx.read(key, noTouch)
+	if !ok {
+		return d, nil
+	}
+	err := k.tx.digestHead(&d, &h)
+	return d, err
+}

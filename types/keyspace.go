@@ -1,65 +1,223 @@
 package types
 
+import (
+	"bytes"
+	"fmt"
+
+	"bitkv/engine"
+)
+
 // Keyspace is the commands for keys of any type over a transaction.
 type Keyspace struct{ tx *Tx }
 
+// Type marks: the lower four bits of a head's tag. They are on disk and never
+// change.
+const (
+	tagString = 1
+	tagHash   = 2
+	tagList   = 3
+	tagSet    = 4
+	tagZSet   = 5
+
+	tagTypeMask = 0x0f
+)
+
+// typeName is the name of the type that a head's tag marks.
+func typeName(tag uint8) string {
+	switch tag & tagTypeMask {
+	case tagString:
+		return "string"
+	case tagHash:
+		return "hash"
+	case tagList:
+		return "list"
+	case tagSet:
+		return "set"
+	case tagZSet:
+		return "zset"
+	}
+	return "unknown"
+}
+
 // Del removes a key, DEL and UNLINK alike: the memory of a large value is given
 // back in the background in any case. It reports whether the key existed.
-func (k Keyspace) Del(key []byte) bool { panic("Y") }
+func (k Keyspace) Del(key []byte) bool {
+	tx := k.tx
+	h, ok := tx.find(tx.db, key)
+	if !ok {
+		return false
+	}
+	tx.remove(tx.db, key, &h)
+	tx.signalModified(tx.db, key, EventGeneric, "del")
+	return true
+}
 
 // Exists reports whether a key exists, without touching its access clock.
-func (k Keyspace) Exists(key []byte) bool { panic("Y") }
+func (k Keyspace) Exists(key []byte) bool {
+	_, ok := k.tx.read(key, noTouch)
+	return ok
+}
 
 // Touch is Exists that sets the access clock (TOUCH), even with NO-TOUCH.
-func (k Keyspace) Touch(key []byte) bool { panic("Y") }
+func (k Keyspace) Touch(key []byte) bool {
+	_, ok := k.tx.read(key, forced)
+	return ok
+}
 
 // Type returns the name of a key's type as TYPE says it: "none" if there is no
 // such key.
-func (k Keyspace) Type(key []byte) string { panic("Y") }
+func (k Keyspace) Type(key []byte) string {
+	h, ok := k.tx.read(key, noTouch)
+	if !ok {
+		return "none"
+	}
+	return typeName(h.Tag)
+}
 
 // Rename moves a key over another one. ErrNoKey if it does not exist. If nx, it
 // does nothing and returns false if the destination exists.
-func (k Keyspace) Rename(from, to []byte, nx bool) (done bool, err error) { panic("Y") }
-
-// Copy copies a key to key to of database toDB, over an existing one only if
-// replace. ErrDBRange and ErrSameObject say what they say.
-func (k Keyspace) Copy(from, to []byte, toDB int, replace bool) (done bool, err error) { panic("Y") }
+func (k Keyspace) Rename(from, to []byte, nx bool) (done bool, err error) {
+	tx := k.tx
+	if _, ok := tx.forWrite(tx.db, from); !ok {
+		return false, ErrNoKey
+	}
+	if bytes.Equal(from, to) {
+		return !nx, nil
+	}
+	old, exists := tx.forWrite(tx.db, to)
+	if exists && nx {
+		return false, nil
+	}
+	tx.noteOverwritten(&old, exists)
+	if _, err := tx.eng.Rename(tx.db, from, tx.db, to); err != nil {
+		return false, tx.fail(err)
+	}
+	tx.signalModified(tx.db, from, EventGeneric, "rename_from")
+	tx.touchWatchers(tx.db, to)
+	tx.notifyNew(tx.db, to, exists)
+	tx.notify(tx.db, to, EventGeneric, "rename_to")
+	return true, nil
+}
 
 // Move moves a key to another database. It does nothing and returns false if it
 // does not exist here or exists there. ErrDBRange and ErrSameObject as Copy.
-func (k Keyspace) Move(key []byte, toDB int) (done bool, err error) { panic("Y") }
+func (k Keyspace) Move(key []byte, toDB int) (done bool, err error) {
+	tx := k.tx
+	if !tx.s.hasDB(toDB) {
+		return false, ErrDBRange
+	}
+	if toDB == tx.db {
+		return false, ErrSameObject
+	}
+	if _, ok := tx.forWrite(tx.db, key); !ok {
+		return false, nil
+	}
+	if _, exists := tx.forWrite(toDB, key); exists {
+		return false, nil
+	}
+	if _, err := tx.eng.Rename(tx.db, key, toDB, key); err != nil {
+		return false, tx.fail(err)
+	}
+	tx.signalModified(tx.db, key, EventGeneric, "move_from")
+	tx.touchWatchers(toDB, key)
+	tx.notifyNew(toDB, key, false)
+	tx.notify(toDB, key, EventGeneric, "move_to")
+	return true, nil
+}
+
+// Copy copies a key to key to of database toDB, over an existing one only if
+// replace. ErrDBRange and ErrSameObject say what they say.
+func (k Keyspace) Copy(from, to []byte, toDB int, replace bool) (done bool, err error) {
+	tx := k.tx
+	if !tx.s.hasDB(toDB) {
+		return false, ErrDBRange
+	}
+	if toDB == tx.db && bytes.Equal(from, to) {
+		return false, ErrSameObject
+	}
+	h, ok := tx.read(from, withTouch)
+	if !ok {
+		return false, nil
+	}
+	old, exists := tx.forWrite(toDB, to)
+	if exists && !replace {
+		return false, nil
+	}
+	meta := tx.putMeta(h.Tag, h.ExpireMs, nil, false)
+	tx.noteOverwritten(&old, exists)
+	if err := tx.copyValue(&h, toDB, to, meta); err != nil {
+		return false, tx.fail(err)
+	}
+	tx.notifyNew(toDB, to, exists)
+	tx.signalModified(toDB, to, EventGeneric, "copy_to")
+	return true, nil
+}
+
+// copyValue writes the value of a head to another key.
+func (tx *Tx) copyValue(h *engine.Head, toDB int, to []byte, m engine.Meta) error {
+	if h.Tag&tagTypeMask != tagString {
+		return fmt.Errorf("types: cannot copy a key of type %s", typeName(h.Tag))
+	}
+	if h.Collection() != nil {
+		return tx.copyChunks(h, toDB, to, m)
+	}
+	value, err := tx.eng.AppendValue(tx.scratch[:0], h)
+	tx.scratch = value
+	if err != nil {
+		return err
+	}
+	return tx.eng.Put(toDB, to, m, value)
+}
 
 // SwapDB exchanges two databases. REQUIRES: all shards locked for writing.
 // ErrDBRange: one of them does not exist.
-func (k Keyspace) SwapDB(a, b int) error { panic("Y") }
-
-// FlushDB removes every key of the transaction's database. REQUIRES: as SwapDB.
-func (k Keyspace) FlushDB() { panic("Y") }
-
-// FlushAll removes every key of every database. REQUIRES: as SwapDB.
-func (k Keyspace) FlushAll() { panic("Y") }
-
-// Size is DBSIZE: expired keys that are still there count, as in Redis.
-func (k Keyspace) Size() int64 { panic("Y") }
-
-// Random appends a random key of the database to dst, each with about the same
-// chance. ok is false if there is none.
-func (k Keyspace) Random(dst []byte) (key []byte, ok bool) { panic("Y") }
-
-// Keys calls fn for every key that matches a pattern (see Match), until fn returns
-// false. Keys that begin with the literal beginning of the pattern are visited,
-// no others. key is valid during fn. fn must not use the transaction.
-func (k Keyspace) Keys(pattern []byte, fn func(key []byte) bool) { panic("Y") }
-
-// ScanOptions filter a Scan.
-type ScanOptions struct {
-	Match []byte // pattern; nil: all keys
-	Count int    // about how many keys to visit; 0: 10
-	Type  string // name of a type, any case; "": all. An unknown name matches nothing
+func (k Keyspace) SwapDB(a, b int) error {
+	tx := k.tx
+	if !tx.s.hasDB(a) || !tx.s.hasDB(b) {
+		return ErrDBRange
+	}
+	tx.dirty++
+	if a == b {
+		return nil
+	}
+	tx.touchWatchersOfDB(a, b)
+	tx.touchWatchersOfDB(b, a)
+	tx.eng.SwapSpaces(a, b)
+	return nil
 }
 
-// Scan visits some keys from a cursor on and returns the cursor for the next
-// call, 0 at the end; a walk begins at 0. Any cursor value is safe. A key that
-// exists from the beginning of a walk to its end is visited exactly once,
-// whatever else happens. key is valid during fn. fn must not use the transaction.
-func (k Keyspace) Scan(cursor uint64, o ScanOptions, fn func(key []byte)) (next uint64) { panic("Y") }
+// FlushDB removes every key of the transaction's database. REQUIRES: as SwapDB.
+func (k Keyspace) FlushDB() { k.tx.flush(k.tx.db) }
+
+// FlushAll removes every key of every database. REQUIRES: as SwapDB.
+func (k Keyspace) FlushAll() {
+	for db := range k.tx.s.Databases() {
+		k.tx.flush(db)
+	}
+}
+
+func (tx *Tx) flush(db int) {
+	tx.touchWatchersOfDB(db, noDB)
+	n := int64(tx.eng.ClearSpace(db))
+	tx.dirty += n
+	tx.lazyfreed += n
+}
+
+// Size is DBSIZE: expired keys that are still there count, as in Redis.
+func (k Keyspace) Size() int64 { return int64(k.tx.s.eng.Len(k.tx.db)) }
+
+func (s *Store) hasDB(db int) bool { return db >= 0 && db < s.Databases() }
+
+// noteOverwritten counts the value of a head that is about to be replaced.
+func (tx *Tx) noteOverwritten(old *engine.Head, exists bool) {
+	if exists && old.Collection() != nil {
+		tx.lazyfreed++
+	}
+}
+
+// notifyNew notes that a key came to be, unless it existed.
+func (tx *Tx) notifyNew(db int, key []byte, existed bool) {
+	if !existed {
+		tx.notify(db, key, EventNew, "new")
+	}
+}

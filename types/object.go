@@ -1,23 +1,110 @@
 package types
 
+import (
+	"errors"
+	"math"
+)
+
+const (
+	// embstrMax is the longest string that Redis stores beside its object.
+	embstrMax = 44
+	// sharedInts is the number of small integers that Redis shares.
+	sharedInts = 10_000
+
+	// What a key and a chunk take in the keydir beside their bytes, about.
+	keyOverhead   = 80
+	chunkOverhead = 48
+)
+
 // Encoding is OBJECT ENCODING, in the words of Redis 7.0: the form the value
 // would have there. It does not touch the key.
-func (k Keyspace) Encoding(key []byte) (name string, ok bool, err error) { panic("Y") }
+func (k Keyspace) Encoding(key []byte) (name string, ok bool, err error) {
+	h, ok := k.tx.read(key, noTouch)
+	if !ok {
+		return "", false, nil
+	}
+	v, err := k.tx.valueOf(&h)
+	if err != nil {
+		return "", false, err
+	}
+	switch {
+	case h.Tag&tagRaw != 0, v.Len() > embstrMax:
+		return "raw", true, nil
+	case h.Tag&tagText != 0, v.Len() > maxIntLen:
+		return "embstr", true, nil
+	}
+	if _, isInt, err := k.tx.maybeInt(&v); !isInt {
+		return "embstr", err == nil, err
+	}
+	return "int", true, nil
+}
+
+// maybeInt reads a value as an integer, if it is one.
+func (tx *Tx) maybeInt(v *Value) (n int64, ok bool, err error) {
+	n, err = tx.intOf(v)
+	if errors.Is(err, ErrNotInteger) {
+		return 0, false, nil
+	}
+	return n, err == nil, err
+}
 
 // RefCount is OBJECT REFCOUNT: 1, or 2147483647 for the small integers that
 // Redis shares.
-func (k Keyspace) RefCount(key []byte) (n int64, ok bool, err error) { panic("Y") }
+func (k Keyspace) RefCount(key []byte) (n int64, ok bool, err error) {
+	h, ok := k.tx.read(key, noTouch)
+	if !ok {
+		return 0, false, nil
+	}
+	if h.Tag != tagString {
+		return 1, true, nil
+	}
+	v, err := k.tx.valueOf(&h)
+	if err != nil {
+		return 0, false, err
+	}
+	value, isInt, err := k.tx.maybeInt(&v)
+	if isInt && 0 <= value && value < sharedInts {
+		return math.MaxInt32, true, nil
+	}
+	return 1, err == nil, err
+}
 
 // IdleSeconds is OBJECT IDLETIME: seconds since the last access. A key not
 // accessed since Open counts from Open on. The caller refuses it when the access
 // clock is LFU.
-func (k Keyspace) IdleSeconds(key []byte) (n int64, ok bool) { panic("Y") }
+func (k Keyspace) IdleSeconds(key []byte) (n int64, ok bool) {
+	h, ok := k.tx.read(key, noTouch)
+	if !ok {
+		return 0, false
+	}
+	return idleSeconds(k.tx.eng.Clock(&h), k.tx.nowMs, k.tx.s.openMs), true
+}
 
 // Freq is OBJECT FREQ: the decayed LFU counter. The caller refuses it when the
 // access clock is not LFU.
-func (k Keyspace) Freq(key []byte) (n int64, ok bool) { panic("Y") }
+func (k Keyspace) Freq(key []byte) (n int64, ok bool) {
+	h, ok := k.tx.read(key, noTouch)
+	if !ok {
+		return 0, false
+	}
+	clock := k.tx.eng.Clock(&h)
+	if clock&lfuMark == 0 {
+		return lfuInitial, true
+	}
+	return int64(k.tx.s.access.Load().decayed(clock, k.tx.nowMs)), true
+}
 
 // MemoryUsage is MEMORY USAGE: an estimate of the bytes that a key and its value
 // take, wherever they are: the value's bytes on disk count as if they were in
 // memory, so that the numbers rank keys as Redis's do.
-func (k Keyspace) MemoryUsage(key []byte) (n int64, ok bool) { panic("Y") }
+func (k Keyspace) MemoryUsage(key []byte) (n int64, ok bool) {
+	h, ok := k.tx.find(k.tx.db, key)
+	if !ok {
+		return 0, false
+	}
+	n = keyOverhead + int64(len(key)) + int64(h.Size)
+	if c := h.Collection(); c != nil {
+		n += int64(c.Len()) * (chunkOverhead + chunkBytes)
+	}
+	return n, true
+}

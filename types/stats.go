@@ -1,5 +1,10 @@
 package types
 
+import (
+	"math"
+	"sync/atomic"
+)
+
 // Stats are counters since Open or ResetStats, but for Dirty, which is since
 // Open or MarkSaved.
 type Stats struct {
@@ -23,19 +28,60 @@ type Stats struct {
 	Dirty int64
 }
 
+// counters is Stats as it is counted.
+type counters struct {
+	hits, misses, expired    atomic.Int64
+	stalePercBits            atomic.Uint64 // a float64
+	capReached, cycleNanosec atomic.Int64
+	lazyfreed, dirty         atomic.Int64
+}
+
 // Stats returns the counters.
-func (s *Store) Stats() Stats { panic("Y") }
+func (s *Store) Stats() Stats {
+	c := &s.counters
+	return Stats{
+		Hits:             c.hits.Load(),
+		Misses:           c.misses.Load(),
+		Expired:          c.expired.Load(),
+		ExpiredStalePerc: math.Float64frombits(c.stalePercBits.Load()),
+		ExpireCapReached: c.capReached.Load(),
+		ExpireCycleMs:    c.cycleNanosec.Load() / 1e6,
+		Lazyfreed:        c.lazyfreed.Load(),
+		Dirty:            c.dirty.Load(),
+	}
+}
 
 // ResetStats sets the counters back, except Dirty (CONFIG RESETSTAT).
-func (s *Store) ResetStats() { panic("Y") }
+func (s *Store) ResetStats() {
+	c := &s.counters
+	c.hits.Store(0)
+	c.misses.Store(0)
+	c.expired.Store(0)
+	c.stalePercBits.Store(0)
+	c.capReached.Store(0)
+	c.cycleNanosec.Store(0)
+	c.lazyfreed.Store(0)
+}
 
-// MarkSaved sets Dirty to 0: everything before the call is on the disk.
-func (s *Store) MarkSaved() { panic("Y") }
+// MarkSaved takes n from Dirty: so many changes, which Stats showed before a
+// save began, are on the disk.
+func (s *Store) MarkSaved(n int64) { s.counters.dirty.Add(-n) }
 
-// Size is the number of keys in a database, expired ones that are still there
-// included. It locks nothing.
-func (s *Store) Size(db int) int { panic("Y") }
+// flushStats adds what a transaction counted. Its changes count only if it
+// committed.
+func (tx *Tx) flushStats(committed bool) {
+	c := &tx.s.counters
+	add(&c.hits, tx.hits)
+	add(&c.misses, tx.misses)
+	if committed {
+		add(&c.dirty, tx.dirty)
+		add(&c.expired, tx.expired)
+		add(&c.lazyfreed, tx.lazyfreed)
+	}
+}
 
-// ExpireStats is how many keys of a database have an expiry, and the average
-// time they have left in milliseconds. It locks nothing.
-func (s *Store) ExpireStats(db int) (keys int, avgTTLMs int64) { panic("Y") }
+func add(counter *atomic.Int64, n int64) {
+	if n != 0 {
+		counter.Add(n)
+	}
+}

@@ -1,16 +1,39 @@
 package types
 
-import "bitkv/engine"
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"bitkv/engine"
+)
 
 // Store is a set of numbered databases on one engine. Safe for concurrent use.
 type Store struct {
-	eng *engine.DB
-	opt Options
+	eng    *engine.DB
+	opt    Options
+	log    *slog.Logger
+	openMs int64 // when Open returned
+
+	clock         atomic.Pointer[func() int64] // nil: the system's
+	access        atomic.Pointer[AccessClock]
+	maxValueBytes atomic.Int64
+	eventClasses  atomic.Uint32
+	expiryPaused  atomic.Bool
+
+	counters counters
+	watched  watchTable
+	txPool   sync.Pool
+	expiry   expiryWorker
 }
 
 // Options configure a Store.
 type Options struct {
-	// Engine configures the log and the keydir. Spaces and ShardOf are set by Open.
+	// Engine configures the log and the keydir. Spaces and ShardOf are set by
+	// Open, and NowMs if it is nil.
 	Engine engine.Options
 	// Databases is the number of databases. Default 16.
 	Databases int
@@ -20,59 +43,86 @@ type Options struct {
 	NowMs func() int64
 	// Hz is how many times a second expired keys are looked for. Default 10.
 	Hz int
+	// OnEvent gets the events that SetEvents asks for, in the order of each
+	// transaction, after its commit and from the goroutine that committed. It
+	// may begin transactions.
+	OnEvent func(Event)
 }
 
 // Open opens or makes the store in dir.
-func Open(dir string, opt Options) (*Store, error) { panic("Y") }
+func Open(dir string, opt Options) (*Store, error) {
+	if opt.Databases == 0 {
+		opt.Databases = 16
+	}
+	if opt.MaxValueBytes == 0 {
+		opt.MaxValueBytes = 512 << 20
+	}
+	if opt.Hz == 0 {
+		opt.Hz = 10
+	}
+	if opt.Databases < 0 || opt.MaxValueBytes < 0 || opt.Hz < 0 {
+		return nil, fmt.Errorf("types: negative option: Databases %d, MaxValueBytes %d, Hz %d",
+			opt.Databases, opt.MaxValueBytes, opt.Hz)
+	}
+	s := &Store{opt: opt, log: opt.Engine.Logger}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.SetClock(opt.NowMs)
+	s.SetAccessClock(AccessClock{LogFactor: 10, DecayMinutes: 1})
+	s.SetMaxValueBytes(opt.MaxValueBytes)
+	s.txPool.New = func() any { return &Tx{s: s} }
+	engineOpt := opt.Engine
+	engineOpt.Spaces = opt.Databases
+	engineOpt.ShardOf = shardHash
+	if engineOpt.NowMs == nil {
+		engineOpt.NowMs = s.NowMs
+	}
+	eng, err := engine.Open(dir, engineOpt)
+	if err != nil {
+		return nil, err
+	}
+	s.eng = eng
+	s.openMs = s.NowMs()
+	s.expiry.start(s, opt.Hz)
+	return s, nil
+}
 
 // Close stops the active expiry and closes the engine.
-func (s *Store) Close() error { panic("Y") }
+func (s *Store) Close() error {
+	s.expiry.stop()
+	return s.eng.Close()
+}
 
 // Engine returns the engine below, for its statistics, Merge, Backup and Sync.
 func (s *Store) Engine() *engine.DB { return s.eng }
 
 // Databases is the number of databases.
-func (s *Store) Databases() int { panic("Y") }
+func (s *Store) Databases() int { return s.opt.Databases }
 
 // NowMs is the time of the store's clock, in Unix milliseconds.
-func (s *Store) NowMs() int64 { panic("Y") }
+func (s *Store) NowMs() int64 {
+	if now := s.clock.Load(); now != nil {
+		return (*now)()
+	}
+	return time.Now().UnixMilli()
+}
 
 // SetClock replaces the clock, which is in Unix milliseconds; nil means the
 // system's. It is for tests and for DEBUG.
-func (s *Store) SetClock(nowMs func() int64) { panic("Y") }
-
-// MaxValueBytes is the longest string.
-func (s *Store) MaxValueBytes() int64 { panic("Y") }
-
-// SetMaxValueBytes changes the longest string (CONFIG SET proto-max-bulk-len).
-func (s *Store) SetMaxValueBytes(n int64) { panic("Y") }
-
-// SetHz changes how many times a second expired keys are looked for (1 to 500).
-func (s *Store) SetHz(hz int) { panic("Y") }
-
-// SetActiveExpire turns the search for expired keys on or off (DEBUG
-// set-active-expire). A key met expired is removed all the same.
-func (s *Store) SetActiveExpire(on bool) { panic("Y") }
-
-// PauseExpiry stops (or lets go on) every removal of expired keys, as CLIENT
-// PAUSE does. An expired key is still treated as missing.
-func (s *Store) PauseExpiry(paused bool) { panic("Y") }
-
-// AccessClock says what the access clock of a key is for.
-type AccessClock struct {
-	// LFU keeps a logarithmic access counter with decay, for OBJECT FREQ and
-	// the lfu policies; otherwise the time of the last access is kept.
-	LFU bool
-	// LogFactor (lfu-log-factor) slows the counter down. Redis's default is 10.
-	LogFactor int
-	// DecayMinutes (lfu-decay-time) is the time after which an unused counter
-	// loses one; 0 means never. Redis's default is 1.
-	DecayMinutes int
+func (s *Store) SetClock(nowMs func() int64) {
+	if nowMs == nil {
+		s.clock.Store(nil)
+		return
+	}
+	s.clock.Store(&nowMs)
 }
 
-// SetAccessClock changes what access clocks count (CONFIG SET maxmemory-policy,
-// lfu-log-factor, lfu-decay-time).
-func (s *Store) SetAccessClock(c AccessClock) { panic("Y") }
+// MaxValueBytes is the longest string.
+func (s *Store) MaxValueBytes() int64 { return s.maxValueBytes.Load() }
+
+// SetMaxValueBytes changes the longest string (CONFIG SET proto-max-bulk-len).
+func (s *Store) SetMaxValueBytes(n int64) { s.maxValueBytes.Store(n) }
 
 // AddKey adds the shard of a key to the set. Keys with the same Redis Cluster
 // hash slot share a shard.
@@ -81,6 +131,19 @@ func (s *Store) AddKey(set *ShardSet, key []byte) { set.Add(s.eng.ShardOf(key)) 
 // AddAll adds every shard to the set.
 func (s *Store) AddAll(set *ShardSet) { set.AddAll(s.eng.Shards()) }
 
-// Begin locks the shards and starts a transaction on database db. nowMs is taken
-// from the clock once: a transaction sees one time.
-func (s *Store) Begin(set *ShardSet, write bool, db int) *Tx { panic("Y") }
+// Size is the number of keys in a database, expired ones that are still there
+// included. It locks nothing.
+func (s *Store) Size(db int) int { return s.eng.Len(db) }
+
+// ExpireStats is how many keys of a database have an expiry, and the average
+// time they have left in milliseconds. It locks nothing.
+func (s *Store) ExpireStats(db int) (keys int, avgTTLMs int64) {
+	keys, averageMs := s.eng.ExpireStats(db)
+	if keys == 0 {
+		return 0, 0
+	}
+	return keys, max(averageMs-s.NowMs(), 0)
+}
+
+// Merge gives back the space of dead records: see engine.DB.Merge.
+func (s *Store) Merge(ctx context.Context, ratio float64) error { return s.eng.Merge(ctx, ratio) }

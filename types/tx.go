@@ -3,13 +3,46 @@ package types
 import "bitkv/engine"
 
 // Tx is one command's, or one EXEC's, view of a Store. It is for one goroutine
-// and must be ended by Commit or Rollback, and not used after that.
+// and must be ended by Commit or Rollback, and not used after that: it is used
+// again for another transaction.
 type Tx struct {
-	s     *Store
-	eng   *engine.Tx
-	db    int
-	nowMs int64
-	write bool
+	s       *Store
+	eng     *engine.Tx
+	db      int
+	nowMs   int64
+	write   bool
+	noTouch bool
+	failed  error // the first write that failed half-way: Commit rolls back
+
+	// What is told to others when the transaction ends.
+	hits, misses, dirty, expired, lazyfreed int64
+	events                                  []Event
+
+	late    []lateKey // keys met expired that this transaction could not remove
+	scratch []byte    // for short-lived values; whoever uses it calls nobody who does
+}
+
+// lateKey is a key whose time had come.
+type lateKey struct {
+	db  int
+	key string
+}
+
+// maxLateKeys bounds what one walk over the keyspace removes when it ends; the
+// active expiry takes care of the others.
+const maxLateKeys = 128
+
+// maxKeptScratch is how large a scratch buffer may stay in the pool.
+const maxKeptScratch = 64 << 10
+
+// Begin locks the shards and starts a transaction on database db. nowMs is taken
+// from the clock once: a transaction sees one time.
+func (s *Store) Begin(set *ShardSet, write bool, db int) *Tx {
+	tx := s.txPool.Get().(*Tx)
+	tx.db, tx.write, tx.noTouch = db, write, false
+	tx.eng = s.eng.Begin(set, write)
+	tx.nowMs = s.NowMs()
+	return tx
 }
 
 // DB is the database that calls work on.
@@ -19,7 +52,7 @@ func (tx *Tx) DB() int { return tx.db }
 func (tx *Tx) SetDB(db int) { tx.db = db }
 
 // SetNoTouch makes accesses leave the access clocks alone (CLIENT NO-TOUCH).
-func (tx *Tx) SetNoTouch(on bool) { panic("Y") }
+func (tx *Tx) SetNoTouch(on bool) { tx.noTouch = on }
 
 // NowMs is the time this transaction happens at, in Unix milliseconds.
 func (tx *Tx) NowMs() int64 { return tx.nowMs }
@@ -31,8 +64,140 @@ func (tx *Tx) String() String { return String{tx} }
 func (tx *Tx) Keyspace() Keyspace { return Keyspace{tx} }
 
 // Commit ends the transaction; see engine.Tx.Commit. Keys found expired by a
-// transaction that could not delete them are deleted now, in one of their own.
-func (tx *Tx) Commit() (seq uint64, err error) { panic("Y") }
+// transaction that could not delete them are deleted now, in one of their own;
+// the result covers that one too. After a method failed in the middle of its
+// writes, Commit rolls everything back and returns that error again: a command,
+// or an EXEC, happens whole or not at all.
+func (tx *Tx) Commit() (seq uint64, err error) {
+	if err := tx.failed; err != nil {
+		tx.Rollback()
+		return 0, err
+	}
+	seq, err = tx.eng.Commit()
+	tx.flushStats(err == nil)
+	if err == nil {
+		tx.deliver()
+	}
+	if len(tx.late) > 0 {
+		seq = max(seq, tx.s.removeLate(tx.late))
+	}
+	tx.release()
+	return seq, err
+}
 
 // Rollback ends the transaction and undoes its writes.
-func (tx *Tx) Rollback() { panic("Y") }
+func (tx *Tx) Rollback() {
+	tx.eng.Rollback()
+	tx.flushStats(false)
+	tx.release()
+}
+
+// fail makes Commit fail with err, if it is the first, and returns it.
+func (tx *Tx) fail(err error) error {
+	if tx.failed == nil {
+		tx.failed = err
+	}
+	return err
+}
+
+// release forgets everything about the transaction and gives the Tx back.
+func (tx *Tx) release() {
+	clear(tx.events)
+	clear(tx.late)
+	scratch := tx.scratch[:0]
+	if cap(scratch) > maxKeptScratch {
+		scratch = nil
+	}
+	*tx = Tx{s: tx.s, events: tx.events[:0], late: tx.late[:0], scratch: scratch}
+	tx.s.txPool.Put(tx)
+}
+
+// isExpired reports whether the time of a head has come. In its last
+// millisecond a key still lives, as in Redis.
+func (tx *Tx) isExpired(h *engine.Head) bool {
+	return h.ExpireMs != 0 && tx.nowMs > h.ExpireMs
+}
+
+// find returns the head of a key that lives. One whose time has come is removed,
+// or kept in mind to be removed.
+func (tx *Tx) find(db int, key []byte) (engine.Head, bool) {
+	h, ok := tx.eng.Get(db, key)
+	if ok && tx.isExpired(&h) {
+		tx.dropExpired(db, key)
+		return engine.Head{}, false
+	}
+	return h, ok
+}
+
+// access says what a lookup for reading leaves behind.
+type access uint8
+
+const (
+	withTouch access = iota // counts a hit or a miss, sets the access clock
+	noTouch                 // counts only
+	forced                  // as withTouch, even for a client with NO-TOUCH
+)
+
+// read looks a key up for reading.
+func (tx *Tx) read(key []byte, a access) (engine.Head, bool) {
+	h, ok := tx.find(tx.db, key)
+	if !ok {
+		tx.misses++
+		tx.notify(tx.db, key, EventMissed, "keymiss")
+		return h, false
+	}
+	tx.hits++
+	if a == forced || a == withTouch && !tx.noTouch {
+		tx.touch(&h)
+	}
+	return h, true
+}
+
+// forWrite looks a key of a database up in order to change it.
+func (tx *Tx) forWrite(db int, key []byte) (engine.Head, bool) {
+	h, ok := tx.find(db, key)
+	if ok && !tx.noTouch {
+		tx.touch(&h)
+	}
+	return h, ok
+}
+
+// putMeta is what a head is written with: a key that exists (ok) keeps its access
+// clock, a new one gets its first.
+func (tx *Tx) putMeta(tag uint8, expireMs int64, old *engine.Head, ok bool) engine.Meta {
+	m := engine.Meta{Tag: tag, ExpireMs: expireMs}
+	if ok {
+		m.Clock = tx.eng.Clock(old)
+	} else {
+		m.Clock = tx.nextClock(0)
+	}
+	return m
+}
+
+// remove deletes a key that exists and counts what that leaves to be freed.
+func (tx *Tx) remove(db int, key []byte, h *engine.Head) {
+	if h.Collection() != nil {
+		tx.lazyfreed++
+	}
+	tx.eng.Delete(db, key)
+}
+
+// dropExpired removes a key whose time has come, if the transaction can.
+func (tx *Tx) dropExpired(db int, key []byte) {
+	switch {
+	case tx.s.expiryPaused.Load():
+	case tx.write:
+		tx.removeExpired(db, key)
+	case len(tx.late) < maxLateKeys:
+		tx.late = append(tx.late, lateKey{db, string(key)})
+	}
+}
+
+// removeExpired removes a key whose time has come. It is not a change that a
+// save would have to write, so it does not count as dirty.
+func (tx *Tx) removeExpired(db int, key []byte) {
+	tx.eng.Delete(db, key)
+	tx.expired++
+	tx.touchWatchers(db, key)
+	tx.notify(db, key, EventExpired, "expired")
+}

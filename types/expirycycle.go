@@ -1,0 +1,187 @@
+package types
+
+import (
+	"errors"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"bitkv/engine"
+)
+
+// Active expiry. The engine keeps the keys that expire in order, per shard, so
+// nothing is sampled and nothing missed: some times a second a goroutine asks
+// each shard for the keys whose time has come and removes them, a bounded number
+// per lock hold. A round that takes more than a quarter of its period stops, and
+// the next one goes on from there.
+
+const (
+	// expireBatch is the number of keys removed under one lock.
+	expireBatch = 64
+	maxHz       = 500
+)
+
+// expiryWorker is the goroutine of the active expiry.
+type expiryWorker struct {
+	s       *Store
+	hz      atomic.Int64
+	off     atomic.Bool
+	failing atomic.Bool // the last removal failed; it has been logged
+	done    chan struct{}
+	wg      sync.WaitGroup
+
+	shard int // where the next round begins; the goroutine's own
+}
+
+// SetHz changes how many times a second expired keys are looked for (1 to 500).
+func (s *Store) SetHz(hz int) { s.expiry.hz.Store(int64(min(max(hz, 1), maxHz))) }
+
+// SetActiveExpire turns the search for expired keys on or off (DEBUG
+// set-active-expire). A key met expired is removed all the same.
+func (s *Store) SetActiveExpire(on bool) { s.expiry.off.Store(!on) }
+
+// PauseExpiry stops (or lets go on) every removal of expired keys, as CLIENT
+// PAUSE does. An expired key is still treated as missing.
+func (s *Store) PauseExpiry(paused bool) { s.expiryPaused.Store(paused) }
+
+func (w *expiryWorker) start(s *Store, hz int) {
+	w.s = s
+	w.done = make(chan struct{})
+	s.SetHz(hz)
+	w.wg.Go(w.run)
+}
+
+func (w *expiryWorker) stop() {
+	close(w.done)
+	w.wg.Wait()
+}
+
+func (w *expiryWorker) run() {
+	timer := time.NewTimer(w.period())
+	defer timer.Stop()
+	for {
+		select {
+		case <-w.done:
+			return
+		case <-timer.C:
+		}
+		if !w.off.Load() && !w.s.expiryPaused.Load() {
+			w.round(time.Now().Add(w.period() / 4))
+		}
+		timer.Reset(w.period())
+	}
+}
+
+func (w *expiryWorker) period() time.Duration {
+	return time.Second / time.Duration(w.hz.Load())
+}
+
+// round goes once over all shards, or until the deadline.
+func (w *expiryWorker) round(deadline time.Time) {
+	s := w.s
+	expiring := 0
+	for db := range s.Databases() {
+		keys, _ := s.eng.ExpireStats(db)
+		expiring += keys
+	}
+	if expiring == 0 {
+		s.noteStale(0, 1)
+		return
+	}
+	begin := time.Now()
+	removed := 0
+	defer func() {
+		s.counters.cycleNanosec.Add(int64(time.Since(begin)))
+		s.noteStale(removed, expiring)
+	}()
+	for range s.eng.Shards() {
+		for s.hasExpired(w.shard) {
+			n, err := s.expireShard(w.shard)
+			removed += n
+			if w.report(err) {
+				return
+			}
+			if n == 0 {
+				break // somebody else was faster
+			}
+			if time.Now().After(deadline) {
+				s.counters.capReached.Add(1)
+				return
+			}
+		}
+		w.shard = (w.shard + 1) % s.eng.Shards()
+	}
+}
+
+// report logs the first of a row of failures to remove expired keys, which stay
+// and are missing to everybody. It reports whether there was an error.
+func (w *expiryWorker) report(err error) bool {
+	if err == nil {
+		w.failing.Store(false)
+		return false
+	}
+	if !errors.Is(err, engine.ErrClosed) && w.failing.CompareAndSwap(false, true) {
+		w.s.log.Warn("expired keys cannot be removed for now", "err", err)
+	}
+	return true
+}
+
+// noteStale adds the share of keys found expired in a round to the average, in
+// the weights of Redis.
+func (s *Store) noteStale(removed, expiring int) {
+	now := 100 * float64(removed) / float64(expiring)
+	old := math.Float64frombits(s.counters.stalePercBits.Load())
+	s.counters.stalePercBits.Store(math.Float64bits(now*0.05 + old*0.95))
+}
+
+// hasExpired looks, under a read lock, whether a shard has a key to remove.
+func (s *Store) hasExpired(shard int) bool {
+	var none ShardSet
+	tx := s.Begin(&none, false, 0)
+	defer tx.Rollback()
+	found := false
+	tx.eng.WithShard(shard, func() {
+		tx.eng.Expired(shard, tx.nowMs-1, 1, func(int, []byte, engine.Head) bool {
+			found = true
+			return false
+		})
+	})
+	return found
+}
+
+// expireShard removes up to expireBatch keys of one shard whose time has come.
+func (s *Store) expireShard(shard int) (removed int, err error) {
+	var set ShardSet
+	set.Add(shard)
+	tx := s.Begin(&set, true, 0)
+	tx.eng.Expired(shard, tx.nowMs-1, expireBatch, func(db int, key []byte, _ engine.Head) bool {
+		tx.removeExpired(db, key)
+		removed++
+		return true
+	})
+	seq, err := tx.Commit()
+	if err != nil {
+		return 0, err
+	}
+	return removed, s.eng.Ack(seq)
+}
+
+// removeLate removes keys that a reader met expired, if they still are, and
+// returns the sequence number of that; 0 if it failed, which hurts nobody: the
+// keys are missing all the same.
+func (s *Store) removeLate(keys []lateKey) (seq uint64) {
+	var set ShardSet
+	for i := range keys {
+		s.AddKey(&set, []byte(keys[i].key))
+	}
+	tx := s.Begin(&set, true, 0)
+	for i := range keys {
+		tx.find(keys[i].db, []byte(keys[i].key))
+	}
+	seq, err := tx.Commit()
+	if s.expiry.report(err) {
+		return 0
+	}
+	return seq
+}

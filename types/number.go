@@ -1,0 +1,94 @@
+package types
+
+import (
+	"math"
+	"strconv"
+)
+
+// maxIntLen is the length of the longest 64-bit integer: -9223372036854775808.
+const maxIntLen = 20
+
+// parseInt parses an integer in the one form that Redis's string2ll takes: no
+// sign but a minus, no leading zero, no space, no -0.
+func parseInt(b []byte) (n int64, ok bool) {
+	if len(b) == 0 || len(b) > maxIntLen {
+		return 0, false
+	}
+	if len(b) == 1 && b[0] == '0' {
+		return 0, true
+	}
+	digits := b
+	negative := b[0] == '-'
+	if negative {
+		digits = b[1:]
+	}
+	if len(digits) == 0 || digits[0] == '0' {
+		return 0, false
+	}
+	var u uint64
+	for _, c := range digits {
+		d := uint64(c) - '0'
+		if d > 9 || u > math.MaxUint64/10 {
+			return 0, false
+		}
+		u = u*10 + d
+		if u < d {
+			return 0, false
+		}
+	}
+	if negative {
+		return int64(-u), u <= -math.MinInt64
+	}
+	return int64(u), u <= math.MaxInt64
+}
+
+// addInt adds two integers; ok is false if the sum does not fit.
+func addInt(a, b int64) (sum int64, ok bool) {
+	sum = a + b
+	return sum, (sum > a) == (b > 0)
+}
+
+// IncrBy adds to an integer; a missing key is 0. INCR, DECR and DECRBY are this
+// with another delta.
+func (s String) IncrBy(key []byte, delta int64) (int64, error) {
+	tx := s.tx
+	h, ok := tx.forWrite(tx.db, key)
+	var old int64
+	if ok {
+		v, err := tx.valueOf(&h)
+		if err != nil {
+			return 0, err
+		}
+		if old, err = tx.intOf(&v); err != nil {
+			return 0, err
+		}
+	}
+	sum, fits := addInt(old, delta)
+	if !fits {
+		return 0, ErrOverflow
+	}
+	tx.scratch = strconv.AppendInt(tx.scratch[:0], sum, 10)
+	m := tx.putMeta(tagString, h.ExpireMs, &h, ok)
+	if err := tx.overwrite(key, tx.scratch, m, &h, ok); err != nil {
+		return 0, err
+	}
+	tx.signalModified(tx.db, key, EventString, "incrby")
+	return sum, nil
+}
+
+// intOf reads a value as an integer, or fails with ErrNotInteger.
+func (tx *Tx) intOf(v *Value) (int64, error) {
+	if v.Len() > maxIntLen {
+		return 0, ErrNotInteger
+	}
+	buf, err := v.AppendTo(tx.scratch[:0])
+	tx.scratch = buf
+	if err != nil {
+		return 0, err
+	}
+	n, ok := parseInt(buf)
+	if !ok {
+		return 0, ErrNotInteger
+	}
+	return n, nil
+}
