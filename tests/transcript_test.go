@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -47,6 +48,7 @@ import (
 //	!args --requirepass x     more arguments for the server
 //	!resp 2                   this file is for one protocol only
 //	!resp3-hello none         RESP3 connections do not start with HELLO 3
+//	!sort                     the lines of the block's replies are shown sorted
 //	!mask "regexp" "with"     is applied to the replies of the block (of the file)
 //	!ours REASON              the oracle does not know this or differs: see REASON
 var update = flag.Bool("update", false, "rewrite the transcripts from the oracle")
@@ -58,6 +60,7 @@ type block struct {
 	steps []step
 	masks []mask
 	pipe  bool
+	sort  bool
 	want  map[int][]string // by protocol
 }
 
@@ -132,19 +135,20 @@ func (tr *transcript) check(t *testing.T, k kind, proto int) {
 // expected text can be cut into replies, which masks may prevent.
 func (tr *transcript) report(t *testing.T, b *block, got string, want []string) {
 	t.Helper()
-	gotLines := strings.Split(got, "\n")
+	gotLines, found := strings.Split(got, "\n"), false
 	for _, s := range b.steps {
 		n := s.replies()
 		for range n {
 			g, w := replyLines(gotLines), replyLines(want)
-			if gotText, wantText := strings.Join(gotLines[:g], "\n"), strings.Join(want[:w], "\n"); gotText != wantText {
+			if gotText, wantText := strings.Join(gotLines[:g], "\n"), strings.Join(want[:w], "\n"); gotText != wantText && !b.sort {
+				found = true
 				t.Errorf("%s:%d: @%s %s %q\ngot:\n%s\nwant:\n%s",
 					tr.path, s.line, s.conn, s.op, s.args, indent(gotText), indent(wantText))
 			}
 			gotLines, want = gotLines[g:], want[w:]
 		}
 	}
-	if !t.Failed() {
+	if !found {
 		t.Errorf("%s:%d\ngot:\n%s\nwant:\n%s", tr.path, b.line, indent(got), indent(strings.Join(want, "\n")))
 	}
 }
@@ -285,11 +289,18 @@ func (p *player) play(b *block) []string {
 			lines = append(lines, out)
 		}
 	}
+	if len(lines) == 0 {
+		return nil
+	}
 	text := strings.Join(lines, "\n")
 	for _, m := range append(b.masks, p.tr.masks...) {
 		text = m.re.ReplaceAllString(text, m.with)
 	}
-	return strings.Split(text, "\n")
+	lines = strings.Split(text, "\n")
+	if b.sort {
+		slices.Sort(lines)
+	}
+	return lines
 }
 
 // sendAll writes the commands of a piped block in one go per connection.
@@ -524,6 +535,8 @@ func (tr *transcript) directive(b *block, s step) error {
 		}
 	case "pipe":
 		b.pipe = true
+	case "sort":
+		b.sort = true
 	case "args":
 		tr.args = append(tr.args, s.args...)
 	case "resp":

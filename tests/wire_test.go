@@ -13,7 +13,7 @@ import (
 )
 
 // replyTimeout bounds the wait for one reply.
-const replyTimeout = 30 * time.Second
+const replyTimeout = 10 * time.Second
 
 // value is one reply: its exact bytes and what they say.
 type value struct {
