@@ -103,31 +103,32 @@ func isHexDigit(ch byte) bool {
 	return '0' <= ch && ch <= '9' || 'a' <= ch|0x20 && ch|0x20 <= 'f'
 }
 
-// isWord reports whether arg is word, whose letters are upper case, whatever the
-// case of the letters of arg.
+// isWord reports whether arg is word, whatever the case of their letters.
 func isWord(arg []byte, word string) bool {
 	if len(arg) != len(word) {
 		return false
 	}
 	for i, ch := range arg {
-		if 'a' <= ch && ch <= 'z' {
-			ch -= 'a' - 'A'
-		}
-		if ch != word[i] {
+		if lower(ch) != lower(word[i]) {
 			return false
 		}
 	}
 	return true
 }
 
+// lower is the lower case of an ASCII letter, and any other byte as it is.
+func lower(ch byte) byte {
+	if 'A' <= ch && ch <= 'Z' {
+		return ch + ('a' - 'A')
+	}
+	return ch
+}
+
 // lowerASCII returns a copy of b with its ASCII letters in lower case.
 func lowerASCII(b []byte) []byte {
-	lower := make([]byte, len(b))
+	folded := make([]byte, len(b))
 	for i, ch := range b {
-		if 'A' <= ch && ch <= 'Z' {
-			ch += 'a' - 'A'
-		}
-		lower[i] = ch
+		folded[i] = lower(ch)
 	}
-	return lower
+	return folded
 }

@@ -18,13 +18,17 @@ var commandsJSON []byte
 
 // commandData is one object of commands.json.
 type commandData struct {
-	Name  string          `json:"name"`
-	Arity int             `json:"arity"`
-	Flags []string        `json:"flags"`
-	ACL   []string        `json:"acl"`
-	Tips  []string        `json:"tips"`
-	Keys  []keySpec       `json:"keys"`
-	Docs  json.RawMessage `json:"docs"` // a commandDocs, decoded when it is asked for
+	Name  string   `json:"name"`
+	Arity int      `json:"arity"`
+	Flags []string `json:"flags"`
+	// Hidden are flags that Redis has and does not tell clients.
+	Hidden []string  `json:"hidden"`
+	ACL    []string  `json:"acl"`
+	Tips   []string  `json:"tips"`
+	Keys   []keySpec `json:"keys"`
+	// Differs says what is not as in Redis, for docs/commands.md.
+	Differs string          `json:"differs"`
+	Docs    json.RawMessage `json:"docs"` // a commandDocs, decoded when it is asked for
 }
 
 // commandDoc is what COMMAND tells about a row beside the row itself.
@@ -167,7 +171,7 @@ func (t *commandTable) link() {
 // newCommand makes a row of an object of commands.json and its binding.
 func newCommand(d *commandData, b binding) *command {
 	cmd := &command{binding: b, name: d.Name, arity: d.Arity}
-	for _, name := range d.Flags {
+	for _, name := range slices.Concat(d.Flags, d.Hidden) {
 		cmd.flags |= flagNames[name]
 	}
 	for i := range d.Keys {
