@@ -1,3 +1,202 @@
 package engine
 
-func newARTIndex(keyOf func(slot uint32) []byte) index { return newPlarIndex(keyOf) }
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+	"unsafe"
+)
+
+// artIndex is an adaptive radix tree (Leis, Kemper, Neumann: The Adaptive Radix
+// Tree, ICDE 2013) made for the keydir. It differs from the paper in this:
+//
+//   - Nodes have no pointers and lie in slabs, one for each size of node, so the
+//     garbage collector sees a few pages and not a node. A reference is 32 bits.
+//   - A leaf is a reference with the number of the slot in it: it takes no memory
+//     beside the 4 bytes in its parent. The key is asked of keyOf.
+//   - A node knows how many bytes all keys below it share, not which: a search
+//     skips them, and compares the whole key at the leaf. An insert first goes
+//     to the leaf that a search for the key would end at, or any leaf where the
+//     key leaves the tree; how far that leaf's key agrees with the new one says
+//     where to branch. So a shared prefix can be of any length, and costs 4 bytes.
+//   - A key that ends where others go on is the node's own leaf. No terminating
+//     byte is needed, and keys may hold any bytes.
+//
+// Children are kept in order in every size of node, for ascend and descend.
+type artIndex struct {
+	root  artRef
+	count int
+	nodes artNodes
+	keyOf func(slot uint32) []byte
+}
+
+func newARTIndex(keyOf func(slot uint32) []byte) *artIndex { return &artIndex{keyOf: keyOf} }
+
+func (x *artIndex) len() int { return x.count }
+
+func (x *artIndex) bytes() int64 { return int64(unsafe.Sizeof(*x)) + x.nodes.bytes() }
+
+func (x *artIndex) get(key []byte) (slot uint32, ok bool) {
+	ref := x.root
+	depth := uint64(0)
+	for ref&artLeaf == 0 {
+		if ref == 0 {
+			return 0, false
+		}
+		n := x.nodes.at(ref)
+		depth += uint64(n[artShared])
+		if depth >= uint64(len(key)) {
+			if depth > uint64(len(key)) || n[artOwn] == 0 {
+				return 0, false
+			}
+			ref = artRef(n[artOwn])
+			break
+		}
+		ref = ref.child(n, key[depth])
+		depth++
+	}
+	slot = ref.slot()
+	return slot, bytes.Equal(x.keyOf(slot), key)
+}
+
+// nearest returns the key of a leaf that agrees with key as far as any leaf does.
+// REQUIRES: the tree is not empty.
+func (x *artIndex) nearest(key []byte) []byte {
+	ref := x.root
+	depth := uint64(0)
+	for ref&artLeaf == 0 {
+		n := x.nodes.at(ref)
+		depth += uint64(n[artShared])
+		next := artRef(0)
+		switch {
+		case depth < uint64(len(key)):
+			next = ref.child(n, key[depth])
+		case depth == uint64(len(key)):
+			next = artRef(n[artOwn])
+		}
+		if next == 0 {
+			// From here on every leaf agrees with key as far as every other one.
+			next = ref.anyChild(n)
+		}
+		ref = next
+		depth++
+	}
+	return x.keyOf(ref.slot())
+}
+
+// commonPrefix returns how many leading bytes a and b share.
+func commonPrefix(a, b []byte) int {
+	n := min(len(a), len(b))
+	i := 0
+	for ; i+8 <= n; i += 8 {
+		if d := binary.LittleEndian.Uint64(a[i:]) ^ binary.LittleEndian.Uint64(b[i:]); d != 0 {
+			return i + bits.TrailingZeros64(d)/8
+		}
+	}
+	for i < n && a[i] == b[i] {
+		i++
+	}
+	return i
+}
+
+// put implements index. REQUIRES: slot < 1<<31.
+func (x *artIndex) put(key []byte, slot uint32) {
+	x.count++
+	leaf := artLeaf | artRef(slot)
+	if x.root == 0 {
+		x.root = leaf
+		return
+	}
+	near := x.nearest(key)
+	split := commonPrefix(key, near)
+	link := (*uint32)(&x.root) // where the reference to the node is
+	depth := 0
+	for {
+		ref := artRef(*link)
+		if ref&artLeaf != 0 {
+			*link = uint32(x.branch(key, near, depth, split, leaf, ref))
+			return
+		}
+		n := x.nodes.at(ref)
+		end := depth + int(n[artShared])
+		if split < end {
+			n[artShared] = uint32(end - split - 1)
+			*link = uint32(x.branch(key, near, depth, split, leaf, ref))
+			return
+		}
+		if end == len(key) {
+			n[artOwn] = uint32(leaf)
+			return
+		}
+		next := ref.childLink(n, key[end])
+		if next == nil {
+			*link = uint32(x.nodes.addChild(ref, key[end], leaf))
+			return
+		}
+		link, depth = next, end+1
+	}
+}
+
+// branch returns a new node at depth with two children: leaf, for key, and ref,
+// whose keys agree with near. The two part at split.
+func (x *artIndex) branch(key, near []byte, depth, split int, leaf, ref artRef) artRef {
+	parent, n := x.nodes.make(0)
+	n[artShared] = uint32(split - depth)
+	if len(key) == split {
+		n[artOwn] = uint32(leaf)
+	} else {
+		parent = x.nodes.addChild(parent, key[split], leaf)
+	}
+	if len(near) == split {
+		n[artOwn] = uint32(ref)
+		return parent
+	}
+	return x.nodes.addChild(parent, near[split], ref)
+}
+
+func (x *artIndex) delete(key []byte) bool {
+	link := (*uint32)(&x.root) // where the reference to the node is
+	var parentLink *uint32     // where the reference to its parent is
+	var last byte              // the byte that leads from the parent to the node
+	own := false               // the node is its parent's own leaf
+	depth := 0
+	for artRef(*link)&artLeaf == 0 {
+		ref := artRef(*link)
+		if ref == 0 {
+			return false
+		}
+		n := x.nodes.at(ref)
+		depth += int(n[artShared])
+		if depth > len(key) {
+			return false
+		}
+		parentLink = link
+		if own = depth == len(key); own {
+			link = &n[artOwn]
+			if *link == 0 {
+				return false
+			}
+			break
+		}
+		last = key[depth]
+		if link = ref.childLink(n, last); link == nil {
+			return false
+		}
+		depth++
+	}
+	if !bytes.Equal(x.keyOf(artRef(*link).slot()), key) {
+		return false
+	}
+	x.count--
+	switch {
+	case parentLink == nil:
+		*x = artIndex{keyOf: x.keyOf}
+		return true
+	case own:
+		*link = 0
+	default:
+		x.nodes.removeChild(artRef(*parentLink), last)
+	}
+	*parentLink = uint32(x.nodes.shrink(artRef(*parentLink)))
+	return true
+}
