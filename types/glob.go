@@ -91,14 +91,23 @@ func matchClass(pattern []byte, p int, c byte, fold bool) (next int, ok bool) {
 }
 
 func inRange(first, last, c byte, fold bool) bool {
-	lo, hi, x := int8(first), int8(last), int8(c)
+	lo, hi, x := int(int8(first)), int(int8(last)), int(int8(c))
 	if lo > hi {
 		lo, hi = hi, lo
 	}
 	if fold {
-		lo, hi, x = int8(lower(byte(lo))), int8(lower(byte(hi))), int8(lower(c))
+		lo, hi, x = lowerC(lo), lowerC(hi), lowerC(x)
 	}
 	return lo <= x && x <= hi
+}
+
+// lowerC is C's tolower of a signed char, which, with Debian's library, makes all
+// negative ones positive but -1.
+func lowerC(x int) int {
+	if x < -1 {
+		return x + 256
+	}
+	return int(int8(lower(byte(x))))
 }
 
 func sameByte(a, b byte, fold bool) bool {
