@@ -89,7 +89,11 @@ func (c *client) commandInfo(cmd *command) {
 	for i := range d.Keys {
 		c.keySpec(&d.Keys[i])
 	}
-	c.setHeader(len(cmd.subs))
+	if len(cmd.subs) == 0 {
+		c.setHeader(0) // not an array: Redis has it so
+		return
+	}
+	c.array(len(cmd.subs))
 	for _, sub := range cmd.sortedSubs() {
 		c.commandInfo(sub)
 	}

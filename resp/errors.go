@@ -71,21 +71,6 @@ const (
 	errCorrupt      = "ERR a value on disk is damaged, see the server's log"
 )
 
-// errProtectedMode is for a connection from elsewhere to a server that has
-// neither a password nor an address that it was told to listen on.
-const errProtectedMode = "DENIED Redis is running in protected mode because protected mode is enabled and no password is " +
-	"set for the default user. In this mode connections are only accepted from the loopback " +
-	"interface. If you want to connect from external computers to Redis you may adopt one of the " +
-	"following solutions: 1) Just disable protected mode sending the command 'CONFIG SET " +
-	"protected-mode no' from the loopback interface by connecting to Redis from the same host the " +
-	"server is running, however MAKE SURE Redis is not publicly accessible from internet if you do " +
-	"so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the " +
-	"protected mode by editing the Redis configuration file, and setting the protected mode option " +
-	"to 'no', and then restarting the server. 3) If you started the server manually just for " +
-	"testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication " +
-	"password for the default user. NOTE: You only need to do one of the above things in order for " +
-	"the server to start accepting connections from the outside."
-
 // errArity is the error for a wrong number of arguments. name is the row's
 // ("client|list").
 func errArity(name string) string {
@@ -134,19 +119,6 @@ func errExpireTime(name string) string {
 // errUnsupportedOption is for an option that EXPIRE and its kin do not know.
 func errUnsupportedOption(option []byte) string {
 	return "ERR Unsupported option " + string(cutText(option, len(option)))
-}
-
-// errProtected is for a command that the configuration does not allow.
-func errProtected(cmd *command) string {
-	name, _, _ := cutSubcommand(cmd.name)
-	return "ERR " + strings.ToUpper(name) + " command not allowed. If the enable-" + name +
-		"-command option is set to \"local\", you can run it from a local connection, otherwise you need" +
-		" to set this option in the configuration file, and then restart the server."
-}
-
-// errExecAbortBecause is for an EXEC that is refused with text itself.
-func errExecAbortBecause(text string) string {
-	return "EXECABORT Transaction discarded because of: " + strings.TrimPrefix(text, "ERR ")
 }
 
 // errMisconf is the answer to a write that the disk does not take.

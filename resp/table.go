@@ -84,9 +84,14 @@ func allBindings() []map[string]binding {
 	return []map[string]binding{
 		commandBindings,
 		configBindings,
+		connectionBindings,
 		expireBindings,
+		infoBindings,
 		keyspaceBindings,
+		latencyBindings,
 		objectBindings,
+		serverBindings,
+		slowlogBindings,
 		stringBindings,
 	}
 }

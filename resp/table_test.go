@@ -1,7 +1,10 @@
 package resp
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -79,7 +82,7 @@ func checkKeySpecs(t *testing.T, d *commandData) {
 	t.Helper()
 	least := max(d.Arity, -d.Arity)
 	for i, s := range d.Keys {
-		if s.Index >= least {
+		if s.Index > least {
 			t.Errorf("%s: key spec %d begins at %d, behind the least number of arguments", d.Name, i, s.Index)
 		}
 		if s.Index != 0 && s.Keyword != "" || s.Range != nil && s.KeyNum != nil {
@@ -144,6 +147,30 @@ func TestBindings(t *testing.T) {
 	}
 	if !slices.IsSortedFunc(table.rows, compareRows) {
 		t.Error("the rows are not sorted")
+	}
+}
+
+// TestAllBindings finds maps of bindings that allBindings does not list.
+func TestAllBindings(t *testing.T) {
+	listed, err := os.ReadFile("table.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	variable := regexp.MustCompile(`(?m)^var (\w+) = map\[string\]binding\{`)
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range variable.FindAllSubmatch(source, -1) {
+			if name := string(match[1]); !strings.Contains(string(listed), "\t\t"+name+",\n") {
+				t.Errorf("%s of %s is not in allBindings", name, file)
+			}
+		}
 	}
 }
 
