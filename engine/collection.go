@@ -32,20 +32,23 @@ type Element struct {
 	// Size is the length of the value in bytes.
 	Size int
 
-	loc   location // where the record is; or the value itself if flagInline
-	seq   uint64
-	flags uint8
+	coll    CollectionID
+	loc     location // where the record is; or the value itself if flagInline
+	seq     uint64
+	recFile uint16 // as entry.recFile
+	flags   uint8
 }
 
 // element is what the keydir holds for one element. It has no pointers and does
 // not move while it lives.
 type element struct {
-	loc    location // as entry.loc
-	seq    uint64
-	size   uint32 // length of the value in bytes
-	keyLen uint32 // set and used by elementTable alone
-	keyRef uint32 // set and used by elementTable alone
-	flags  uint8  // flagInline
+	loc     location // as entry.loc
+	seq     uint64
+	size    uint32 // length of the value in bytes
+	keyLen  uint32 // set and used by elementTable alone
+	keyRef  uint32 // set and used by elementTable alone
+	recFile uint16 // as entry.recFile
+	flags   uint8  // flagInline
 }
 
 // elementTable holds the elements of one collection, and their subkeys.
@@ -172,7 +175,7 @@ func (c *Collection) element(ref uint32) Element {
 	e := c.elems.elements.at(ref)
 	return Element{
 		Subkey: c.elems.keys.get(e.keyRef, e.keyLen), Size: int(e.size),
-		loc: e.loc, seq: e.seq, flags: e.flags,
+		coll: c.id, loc: e.loc, seq: e.seq, recFile: e.recFile, flags: e.flags,
 	}
 }
 

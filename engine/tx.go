@@ -1,5 +1,10 @@
 package engine
 
+import (
+	"fmt"
+	"sync/atomic"
+)
+
 // CollectionID is the identity of a collection. Its two lowest bits are its
 // Order, the others a counter; it is never used again.
 type CollectionID uint64
@@ -39,6 +44,7 @@ type Head struct {
 	Slot uint32
 
 	entry *entry
+	table *table
 	coll  *Collection
 }
 
@@ -61,15 +67,67 @@ type Meta struct {
 //
 // A method that takes a key REQUIRES that the Tx holds the key's shard (for
 // writing, if the method writes); it panics otherwise, for that is a bug.
+//
+// How it works: a write changes the keydir at once and appends its record to
+// buf. The entry's sequence number and location are provisional, which the
+// sequence number's top bit and the file number say. undo remembers what the
+// entry was. Commit gives the frame its place in the log and turns provisional
+// numbers into real ones; Rollback puts back what undo remembers, last first. A
+// deleted key stays as a ghost, in its slot and in the index, until one of the
+// two: so a rollback restores it in the same slot, and so does a later Put, which
+// is what Scan's promise rests on.
 type Tx struct {
-	db *DB
-	// E1 owns the rest.
+	db    *DB
+	set   ShardSet
+	write bool
+	ended bool
+	// onlyDeletes is true while no write needs new room for good.
+	onlyDeletes bool
+	temp        int    // shard that WithShard locked, +1; 0: none
+	buf         []byte // room for a frame header, then the records
+	records     uint64
+	tombstones  int64 // how many of the records are tombstones
+	deadBytes   int64 // bytes of records that are dead from the start
+	dirtyShards ShardSet
+
+	heads  []headUndo
+	elems  []elemUndo
+	maps   []mapUndo
+	colls  []*Collection // made by NewCollection, and those that lost their key
+	popped []expiryItem  // scratch of Expired
 }
+
+// headUndo is what an entry was before a write.
+type headUndo struct {
+	table *table
+	slot  uint32
+	shard uint16
+	old   entry
+}
+
+// provisionalSeq marks a sequence number that counts the records of a
+// transaction that is not committed, from 0.
+const provisionalSeq = 1 << 63
+
+// maxPooledBuf is the largest buffer that a pooled transaction keeps.
+const maxPooledBuf = 64 << 10
 
 // Begin locks the shards of set, in ascending order, and returns a transaction
 // over them: for reading, together with other readers, or for writing. It must
 // be ended by Commit or Rollback. An empty set is allowed: see WithShard.
-func (db *DB) Begin(set *ShardSet, write bool) *Tx { panic("E1") }
+func (db *DB) Begin(set *ShardSet, write bool) *Tx {
+	tx := db.txs.Get().(*Tx)
+	tx.set, tx.write, tx.ended, tx.onlyDeletes = *set, write, false, true
+	if write {
+		if cap(tx.buf) == 0 {
+			tx.buf = make([]byte, frameHeaderBytes, 512)
+		}
+		set.each(func(i int) { db.shards[i].mu.Lock() })
+	} else {
+		set.each(func(i int) { db.shards[i].mu.RLock() })
+	}
+	return tx
+}
 
 // Commit ends the transaction and unlocks. If it wrote, its records are in the
 // log's tail, in order, when Commit returns; if that failed, none of its writes
@@ -77,113 +135,307 @@ func (db *DB) Begin(set *ShardSet, write bool) *Tx { panic("E1") }
 // ErrClosed). The result is a sequence number for DB.Ack: acknowledge nothing
 // that depends on this transaction before Ack(seq) returned nil. For a
 // transaction that only read, it is that of the newest write to its shards.
-func (tx *Tx) Commit() (seq uint64, err error) { panic("E1") }
+func (tx *Tx) Commit() (seq uint64, err error) {
+	if tx.records == 0 {
+		seq = tx.newestSeq()
+		if tx.write {
+			tx.undoAll() // collections that were made and not used
+		}
+		tx.end()
+		return seq, nil
+	}
+	at, err := tx.db.log.append(tx.buf, tx.records, tx.onlyDeletes)
+	if err != nil {
+		tx.undoAll()
+		tx.end()
+		return 0, err
+	}
+	seq = at.base + tx.records - 1
+	tx.settle(at)
+	tx.dirtyShards.each(func(i int) { tx.db.shards[i].lastSeq = seq })
+	db := tx.db
+	tx.end()
+	db.log.afterCommit()
+	return seq, nil
+}
+
+// newestSeq returns the newest sequence number of the shards held.
+func (tx *Tx) newestSeq() (seq uint64) {
+	tx.set.each(func(i int) { seq = max(seq, tx.db.shards[i].lastSeq) })
+	return seq
+}
+
+// settle makes everything provisional real, now that the frame has its place,
+// and lets go of what the transaction took away.
+func (tx *Tx) settle(at placed) {
+	files := tx.db.files.Load()
+	at.file.live.Add(int64(len(tx.buf)-frameHeaderBytes) - tx.deadBytes)
+	at.file.tombstones.Add(tx.tombstones)
+	at.file.tombBytes.Add(tx.deadBytes)
+	for i := range tx.heads {
+		u := &tx.heads[i]
+		tx.dirtyShards.Add(int(u.shard))
+		tx.retire(files, at.file, u)
+		if !u.table.slots.used(u.slot) {
+			continue // a ghost that was met before
+		}
+		e := u.table.slots.at(u.slot)
+		if e.flags&flagGhost != 0 {
+			u.table.removeGhost(u.slot)
+			continue
+		}
+		settleEntry(e, at)
+	}
+	tx.settleElements(files, at)
+	tx.settleMaps(at)
+	tx.dropUnnamed()
+}
+
+// settleEntry turns the provisional numbers of an entry into real ones.
+func settleEntry(e *entry, at placed) {
+	if e.seq&provisionalSeq == 0 {
+		return
+	}
+	e.seq = at.base + e.seq&^provisionalSeq
+	e.recFile = at.file.slot
+	if e.flags&flagInline == 0 && e.loc.file() == provisionalFile {
+		e.loc = makeLocation(at.file.number, at.offset+e.loc.offset())
+	}
+}
+
+// retire takes the records that a write made useless off the live bytes of their
+// files: those of the old entry, or the tombstone or expiry record that the
+// write itself left.
+func (tx *Tx) retire(files *fileSet, active *dataFile, u *headUndo) {
+	if u.old.flags&flagGhost != 0 {
+		return
+	}
+	put, expire := u.table.recordBytes(&u.old)
+	if u.old.flags&flagInline == 0 && u.old.loc.file() != provisionalFile {
+		addLive(files.get(u.old.loc.file()), -put)
+	} else {
+		tx.retireBySlot(files, active, &u.old, put)
+	}
+	if expire != 0 {
+		tx.retireBySlot(files, active, &u.old, expire)
+	}
+}
+
+func (tx *Tx) retireBySlot(files *fileSet, active *dataFile, e *entry, n int64) {
+	if e.seq&provisionalSeq != 0 {
+		addLive(active, -n)
+		return
+	}
+	addLive(files.bySlot(e.recFile), -n)
+}
+
+func addLive(f *dataFile, n int64) {
+	if f != nil {
+		f.live.Add(n)
+	}
+}
+
+// recordBytes returns the lengths of the put record of an entry and of the
+// expire record that followed it, if one did.
+func (t *table) recordBytes(e *entry) (put, expire int64) {
+	var flags uint8
+	if e.flags&flagPutExpire != 0 {
+		flags |= putHasExpire
+	}
+	if e.coll != 0 {
+		flags |= putHasCollection
+	}
+	put = putRecordBytes(t.space.id, int(e.keyLen), int(e.size), flags)
+	if e.flags&flagExpireRec != 0 {
+		expire = expireRecordBytes(t.space.id, int(e.keyLen))
+	}
+	return put, expire
+}
 
 // Rollback ends the transaction, undoes its writes and unlocks.
-func (tx *Tx) Rollback() { panic("E1") }
+func (tx *Tx) Rollback() {
+	tx.undoAll()
+	tx.end()
+}
+
+// undoAll puts everything back as it was, last change first.
+func (tx *Tx) undoAll() {
+	for i := len(tx.elems) - 1; i >= 0; i-- {
+		tx.undoElement(&tx.elems[i])
+	}
+	for i := len(tx.heads) - 1; i >= 0; i-- {
+		u := &tx.heads[i]
+		e := u.table.slots.at(u.slot)
+		u.table.account(e, &u.old)
+		if e.coll != u.old.coll {
+			tx.db.colls.moveName(e.coll, u.old.coll, int(u.shard))
+		}
+		clock := atomic.LoadUint32(&e.clock)
+		*e = u.old
+		e.clock = clock
+		if e.flags&flagGhost == 0 && e.expireMs != 0 {
+			// Expired may have taken it out of the heap.
+			s := &tx.db.shards[u.shard]
+			s.expiry.push(e.expireMs, u.table.space.id, u.slot)
+		}
+	}
+	for i := len(tx.maps) - 1; i >= 0; i-- {
+		tx.undoMap(&tx.maps[i])
+	}
+	for i := range tx.heads {
+		u := &tx.heads[i]
+		if u.table.slots.used(u.slot) && u.table.slots.at(u.slot).flags&flagGhost != 0 {
+			u.table.removeGhost(u.slot)
+		}
+	}
+	tx.dropUnnamed()
+}
+
+// end unlocks and gives the transaction back.
+func (tx *Tx) end() {
+	if tx.ended {
+		panic("engine: transaction ended twice")
+	}
+	tx.ended = true
+	db := tx.db
+	if tx.write {
+		tx.set.each(func(i int) { db.shards[i].mu.Unlock() })
+	} else {
+		tx.set.each(func(i int) { db.shards[i].mu.RUnlock() })
+	}
+	if tx.write {
+		clear(tx.heads)
+		clear(tx.elems)
+		clear(tx.maps)
+		clear(tx.colls)
+		if cap(tx.buf) > maxPooledBuf {
+			tx.buf, tx.heads, tx.elems = nil, nil, nil
+		} else {
+			tx.buf = tx.buf[:frameHeaderBytes]
+		}
+		tx.heads, tx.elems, tx.maps, tx.colls = tx.heads[:0], tx.elems[:0], tx.maps[:0], tx.colls[:0]
+		tx.records, tx.tombstones, tx.deadBytes, tx.dirtyShards = 0, 0, 0, ShardSet{}
+	}
+	db.txs.Put(tx)
+}
 
 // Wrote reports whether the transaction has made any change so far.
-func (tx *Tx) Wrote() bool { panic("E1") }
+func (tx *Tx) Wrote() bool { return tx.records > 0 }
 
 // WithShard calls fn with shard i locked: as the transaction has it locked, or,
 // if it does not hold it, read-locked for the length of the call. This is how
 // a walk over all keys holds one lock at a time.
-func (tx *Tx) WithShard(i int, fn func()) { panic("E1") }
+func (tx *Tx) WithShard(i int, fn func()) {
+	if tx.set.Has(i) {
+		fn()
+		return
+	}
+	s := &tx.db.shards[i]
+	s.mu.RLock()
+	was := tx.temp
+	tx.temp = i + 1
+	defer func() {
+		tx.temp = was
+		s.mu.RUnlock()
+	}()
+	fn()
+}
 
 // Holds reports whether the transaction holds shard i from Begin on.
-func (tx *Tx) Holds(i int) bool { panic("E1") }
+func (tx *Tx) Holds(i int) bool { return tx.set.Has(i) }
+
+// reading returns a shard that the transaction may read.
+func (tx *Tx) reading(i int) *shard {
+	if tx.ended || !tx.set.Has(i) && tx.temp != i+1 {
+		panic(fmt.Sprintf("engine: transaction does not hold shard %d", i))
+	}
+	return &tx.db.shards[i]
+}
+
+// writing returns a shard that the transaction may write.
+func (tx *Tx) writing(i int) *shard {
+	if tx.ended || !tx.write || !tx.set.Has(i) {
+		panic(fmt.Sprintf("engine: transaction does not hold shard %d for writing", i))
+	}
+	return &tx.db.shards[i]
+}
 
 // Get returns the head of a key. It reads memory only.
-func (tx *Tx) Get(space int, key []byte) (Head, bool) { panic("E1") }
+func (tx *Tx) Get(space int, key []byte) (Head, bool) {
+	s := tx.reading(tx.db.ShardOf(key))
+	t := s.tables[space]
+	if t == nil {
+		return Head{}, false
+	}
+	slot, ok := t.index.get(key)
+	if !ok {
+		return Head{}, false
+	}
+	return tx.db.head(t, slot)
+}
+
+// head returns what the entry in a slot says; ok is false for a ghost.
+func (db *DB) head(t *table, slot uint32) (Head, bool) {
+	e := t.slots.at(slot)
+	if e.flags&flagGhost != 0 {
+		return Head{}, false
+	}
+	h := Head{Tag: e.tag, ExpireMs: e.expireMs, Size: int(e.size), Version: e.seq, Slot: slot, entry: e, table: t}
+	if e.coll != 0 {
+		h.coll = db.colls.at(e.coll)
+	}
+	return h, true
+}
 
 // AppendValue appends the value of a head to dst. It may read the disk. Bytes
 // that fail their checksum are a CorruptError, never data.
-func (tx *Tx) AppendValue(dst []byte, h *Head) ([]byte, error) { panic("E1") }
-
-// Put writes a head with a value, over whatever the key was. A collection that
-// the key named is dropped.
-func (tx *Tx) Put(space int, key []byte, m Meta, value []byte) error { panic("E1") }
-
-// PutCollection writes a head that names c, which NewCollection of this
-// transaction returned or another key named until now. value is kept in the
-// head beside it and may be empty.
-func (tx *Tx) PutCollection(space int, key []byte, m Meta, c *Collection, value []byte) error {
-	panic("E1")
+func (tx *Tx) AppendValue(dst []byte, h *Head) ([]byte, error) {
+	e := h.entry
+	if e.flags&flagInline == 0 && e.loc.file() == provisionalFile {
+		w := want{kind: kindPut, id: uint64(h.table.space.id), key: h.table.slots.key(h.Slot), valueLen: int(e.size)}
+		return appendWanted(dst, tx.buf[e.loc.offset():], "the transaction", e.loc.offset(), &w)
+	}
+	return tx.db.appendEntryValue(dst, h.table, e, nil)
 }
 
-// SetExpire changes the expiry of a key that exists, without reading or
-// rewriting its value. It reports whether the key exists.
-func (tx *Tx) SetExpire(space int, key []byte, expireMs int64) bool { panic("E1") }
+// appendEntryValue appends the value of a committed entry. key is its key, or
+// nil if the caller does not have it. REQUIRES: the shard is locked.
+func (db *DB) appendEntryValue(dst []byte, t *table, e *entry, key []byte) ([]byte, error) {
+	if e.flags&flagInline != 0 {
+		return e.loc.appendInline(dst, e.size), nil
+	}
+	if key == nil {
+		key = t.slots.keys.get(e.keyRef, e.keyLen)
+	}
+	w := want{kind: kindPut, id: uint64(t.space.id), key: key, valueLen: int(e.size)}
+	return db.readRecord(dst, e.loc, &w)
+}
 
-// Delete removes a key, and the collection that it names. It reports whether
-// the key existed.
-func (tx *Tx) Delete(space int, key []byte) bool { panic("E1") }
+// readRecord appends the value of the record at a location.
+func (db *DB) readRecord(dst []byte, loc location, w *want) ([]byte, error) {
+	f := db.files.Load().get(loc.file())
+	if f == nil {
+		return dst, &CorruptError{File: dataFileName(loc.file()), Offset: loc.offset(), Reason: "the keydir refers to a file that is not in the list"}
+	}
+	out, err := f.appendRecordValue(dst, loc.offset(), w)
+	if err != nil {
+		return dst, db.readFailed(err)
+	}
+	return out, nil
+}
 
-// Rename moves a key with its value or its collection to another name, over
-// whatever the destination was, with the expiry unchanged. It writes the head
-// again and a tombstone; elements are not touched. It reports whether the source exists.
-func (tx *Tx) Rename(fromSpace int, from []byte, toSpace int, to []byte) (bool, error) { panic("E1") }
+// readFailed counts a read that found damage.
+func (db *DB) readFailed(err error) error {
+	if db.closing.Load() {
+		return ErrClosed
+	}
+	db.checksumErrors.Add(1)
+	return err
+}
 
 // SetClock sets the access clock of a key; it needs only the read lock, and it
 // is not a write: nothing goes to the log.
-func (tx *Tx) SetClock(h *Head, clock uint32) { panic("E1") }
+func (tx *Tx) SetClock(h *Head, clock uint32) { atomic.StoreUint32(&h.entry.clock, clock) }
 
 // Clock returns the access clock of a key; 0 if it was never set since Open.
-func (tx *Tx) Clock(h *Head) uint32 { panic("E1") }
-
-// Scan calls fn for keys of one shard of a keyspace, in the order of their
-// slots, beginning at slot from, until fn returns false or the shard ends. It
-// returns the slot to go on from, and whether the shard ended. A key that
-// exists during a whole walk from slot 0 on is met exactly once.
-// REQUIRES: the shard is locked (Begin or WithShard). key is valid during fn.
-func (tx *Tx) Scan(space, shard int, from uint32, fn func(key []byte, h Head) bool) (next uint32, end bool) {
-	panic("E1")
-}
-
-// AscendPrefix calls fn for the keys of one shard of a keyspace that begin with
-// prefix, in ascending order, until fn returns false. REQUIRES: as Scan.
-func (tx *Tx) AscendPrefix(space, shard int, prefix []byte, fn func(key []byte, h Head) bool) {
-	panic("E1")
-}
-
-// ShardLen returns the number of keys in one shard of a keyspace, expired ones
-// included. REQUIRES: as Scan.
-func (tx *Tx) ShardLen(space, shard int) int { panic("E1") }
-
-// Random returns a key of the shard chosen uniformly among its keys, given a
-// source of random numbers. ok is false if the shard has none. REQUIRES: as Scan.
-func (tx *Tx) Random(space, shard int, rnd func(n uint32) uint32) (key []byte, h Head, ok bool) {
-	panic("E1")
-}
-
-// Expired calls fn for up to limit keys of the shard, of all keyspaces, whose
-// expiry is at or before nowMs, earliest first, until fn returns false. fn may
-// delete the key it is given, and only that key.
-func (tx *Tx) Expired(shard int, nowMs int64, limit int, fn func(space int, key []byte, h Head) bool) {
-	panic("E1")
-}
-
-// ClearSpace removes every key of a keyspace, with one record. REQUIRES: all
-// shards locked for writing. It returns the number of keys removed. The memory
-// is given back in the background.
-func (tx *Tx) ClearSpace(space int) int { panic("E1") }
-
-// SwapSpaces exchanges two keyspaces, with one record. REQUIRES: all shards
-// locked for writing.
-func (tx *Tx) SwapSpaces(a, b int) { panic("E1") }
-
-// NewCollection makes an empty collection. It comes to life when PutCollection
-// gives it to a key; otherwise it is gone when the transaction ends.
-func (tx *Tx) NewCollection(order Order) *Collection { panic("E1") }
-
-// GetElement returns an element of a collection. It reads memory only.
-func (tx *Tx) GetElement(c *Collection, subkey []byte) (Element, bool) { panic("E1") }
-
-// AppendElementValue appends the value of an element to dst; as AppendValue.
-func (tx *Tx) AppendElementValue(dst []byte, e *Element) ([]byte, error) { panic("E1") }
-
-// PutElement writes an element. It reports whether the subkey is new.
-func (tx *Tx) PutElement(c *Collection, subkey, value []byte) (bool, error) { panic("E1") }
-
-// DeleteElement removes an element. It reports whether it existed.
-func (tx *Tx) DeleteElement(c *Collection, subkey []byte) bool { panic("E1") }
+func (tx *Tx) Clock(h *Head) uint32 { return atomic.LoadUint32(&h.entry.clock) }

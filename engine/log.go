@@ -1,0 +1,447 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	// tailChunkBytes is the size of a piece of the tail. A frame is in one piece.
+	tailChunkBytes = 1 << 20
+	// unsyncedLimit is how much may be in memory only because it is not synced
+	// before a sync is asked for.
+	unsyncedLimit = 32 << 20
+	// unflushedLimit is how much may be unwritten before a commit writes it
+	// itself, whether anybody acknowledges or not.
+	unflushedLimit = 4 << 20
+	// preallocateStep is how much room is reserved at a time.
+	preallocateStep = 16 << 20
+	// reserveBytes is the part of the reserved room that only transactions that
+	// delete may use when the disk is full.
+	reserveBytes = 1 << 20
+)
+
+// log is the one sequence of frames of a database, over its data files. A
+// commit puts its frame into the tail of the active file under log.mu; whoever
+// needs it written (flush) or on the disk (sync) first becomes the leader for
+// all who wait.
+type log struct {
+	db *DB
+
+	mu     sync.Mutex // guards following, and the fields log and tail of every data file
+	active *dataFile
+	// unsealed are the files that still need a flush, a sync or a seal, in order;
+	// the last one is active.
+	unsealed []*dataFile
+	spare    *dataFile // the next active file, in the MANIFEST already
+	nextSeq  uint64
+	chunk    *tailChunk // the last chunk of active
+	closed   bool
+	noSpace  error // why reserving room failed last; nil once it worked again
+	failed   error // sticky, wraps ErrFailed
+
+	failure    atomic.Pointer[error] // as failed, for readers without mu
+	tailBytes  atomic.Int64          // in memory: not flushed or not synced
+	flushedSeq atomic.Uint64
+	syncedSeq  atomic.Uint64
+	endSeq     atomic.Uint64
+	sync       atomic.Uint32 // SyncPolicy
+
+	writeMu sync.Mutex // held by the one who writes the tail
+	syncMu  sync.Mutex // held by the one who syncs; before writeMu
+	sealMu  sync.Mutex // held by the one who seals; before syncMu
+	roomMu  sync.Mutex // held by the one who reserves room or makes a file; before mu
+
+	kick chan struct{} // asks the background work to look
+}
+
+// placed is where a frame went.
+type placed struct {
+	file   *dataFile
+	offset int64 // of the frame
+	base   uint64
+}
+
+// append puts a frame, whose header it fills in, at the end of the log. When it
+// returns an error nothing happened. small says that the transaction only
+// deletes, so that it may use the reserve of a full disk.
+func (l *log) append(frame []byte, records uint64, small bool) (placed, error) {
+	for {
+		l.mu.Lock()
+		if err := l.refusedLocked(); err != nil {
+			l.mu.Unlock()
+			return placed{}, err
+		}
+		wait := l.roomForLocked(int64(len(frame)), small)
+		if wait == nil {
+			p := l.placeLocked(frame, records)
+			l.mu.Unlock()
+			return p, nil
+		}
+		l.mu.Unlock()
+		if err := wait(); err != nil {
+			return placed{}, err
+		}
+	}
+}
+
+func (l *log) refusedLocked() error {
+	if l.closed {
+		return ErrClosed
+	}
+	return l.failed
+}
+
+// roomForLocked makes sure that n bytes fit at the end of the active file,
+// rotating if they do not. A result that is not nil has to be called without
+// log.mu and then everything looked at again: it waits for the disk.
+func (l *log) roomForLocked(n int64, small bool) (wait func() error) {
+	opt := &l.db.opt
+	p := &l.active.log
+	if p.end > fileHeaderBytes && p.end+n+footerBytes > opt.DataFileBytes {
+		if l.spare == nil {
+			return l.prepareSpare
+		}
+		l.rotateLocked()
+		p = &l.active.log
+	}
+	if l.spare == nil && p.end+n > opt.DataFileBytes/2 {
+		l.wake()
+	}
+	if opt.NoPreallocate {
+		return nil
+	}
+	end := p.end + n + footerBytes
+	if !small {
+		end += l.reserve()
+	}
+	if end > p.allocated {
+		file := l.active
+		return func() error { return l.reserveRoom(file, end, true) }
+	}
+	if end+l.step()/2 > p.allocated && p.allocated < l.wantAllocated() {
+		l.wake()
+	}
+	return nil
+}
+
+// step is how much room is reserved at a time, and reserve the part of it that
+// is kept for transactions that delete: less where data files are small.
+func (l *log) step() int64 { return min(preallocateStep, l.db.opt.DataFileBytes) }
+
+func (l *log) reserve() int64 { return min(reserveBytes, l.db.opt.DataFileBytes/8) }
+
+// wantAllocated is how much room a data file gets in the end.
+func (l *log) wantAllocated() int64 { return l.db.opt.DataFileBytes + l.reserve() + footerBytes }
+
+// placeLocked copies the frame into the tail and gives it its numbers.
+func (l *log) placeLocked(frame []byte, records uint64) placed {
+	f := l.active
+	at := placed{file: f, offset: f.log.end, base: l.nextSeq}
+	putFrameHeader(frame, frameHeader{
+		payloadLen:  uint32(len(frame) - frameHeaderBytes),
+		baseSeq:     at.base,
+		knownSynced: uint32(f.log.synced),
+	}, f.salted)
+	c := l.chunk
+	if c == nil || len(c.buf)-c.n < len(frame) {
+		c = l.addChunkLocked(len(frame))
+	}
+	copy(c.buf[c.n:], frame)
+	c.n += len(frame)
+	l.nextSeq += records
+	f.log.end += int64(len(frame))
+	f.log.endSeq = l.nextSeq - 1
+	if f.minSeq.Load() == 0 {
+		f.minSeq.Store(at.base)
+	}
+	f.maxSeq.Store(l.nextSeq - 1)
+	f.records.Add(int64(records))
+	f.total.Add(int64(len(frame) - frameHeaderBytes))
+	l.tailBytes.Add(int64(len(frame)))
+	l.endSeq.Store(l.nextSeq - 1)
+	return at
+}
+
+func (l *log) addChunkLocked(n int) *tailChunk {
+	f := l.active
+	c := &tailChunk{start: f.log.end, buf: make([]byte, max(n, int(min(tailChunkBytes, l.db.opt.DataFileBytes))))}
+	var chunks []*tailChunk
+	if old := f.tail.Load(); old != nil {
+		chunks = append(chunks, *old...)
+	}
+	chunks = append(chunks, c)
+	f.tail.Store(&chunks)
+	l.chunk = c
+	return c
+}
+
+// rotateLocked makes the spare file the active one.
+func (l *log) rotateLocked() {
+	l.active = l.spare
+	l.spare = nil
+	l.chunk = nil
+	l.unsealed = append(l.unsealed, l.active)
+	l.wake()
+}
+
+func (l *log) wake() {
+	select {
+	case l.kick <- struct{}{}:
+	default:
+	}
+}
+
+// prepareSpare makes the next active file: created, synced, in the MANIFEST, and
+// with room reserved. Its place in the MANIFEST comes before anything in it, so
+// a data file that is not listed holds nothing that was acknowledged.
+func (l *log) prepareSpare() error {
+	l.roomMu.Lock()
+	defer l.roomMu.Unlock()
+	l.mu.Lock()
+	done, refused := l.spare != nil, l.refusedLocked()
+	l.mu.Unlock()
+	if done || refused != nil {
+		return refused
+	}
+	f, err := l.db.newLogFile()
+	if err != nil {
+		if isNoSpace(err) {
+			return fmt.Errorf("%w: %w", ErrNoSpace, err)
+		}
+		return err
+	}
+	if !l.db.opt.NoPreallocate {
+		// A full disk is no error yet: it is when somebody needs the room.
+		if err := f.file.Preallocate(fileHeaderBytes + l.step()); err == nil {
+			f.log.allocated = fileHeaderBytes + l.step()
+		} else if !isNoSpace(err) {
+			l.warn("reserve room in the next data file", err)
+		}
+	}
+	l.mu.Lock()
+	l.spare = f
+	l.mu.Unlock()
+	return nil
+}
+
+// reserveRoom reserves room in file up to need at least and, if it can, a step
+// more. must says that somebody waits, so that failing is ErrNoSpace.
+func (l *log) reserveRoom(file *dataFile, need int64, must bool) error {
+	l.roomMu.Lock()
+	defer l.roomMu.Unlock()
+	l.mu.Lock()
+	allocated := file.log.allocated
+	l.mu.Unlock()
+	if allocated >= need {
+		return nil
+	}
+	to := max(need, min(need+l.step(), l.wantAllocated()))
+	err := file.file.Preallocate(to)
+	if err != nil && isNoSpace(err) && to > need {
+		to = need
+		err = file.file.Preallocate(to)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil {
+		file.log.allocated = to
+		l.noSpace = nil
+		return nil
+	}
+	if !isNoSpace(err) {
+		return fmt.Errorf("engine: reserve room in %s: %w", file.name(), err)
+	}
+	l.noSpace = err
+	if must {
+		return fmt.Errorf("%w: %w", ErrNoSpace, err)
+	}
+	return nil
+}
+
+// pending is a piece of the tail that is not written.
+type pending struct {
+	file *dataFile
+	from int64
+	b    []byte
+}
+
+// pendingLocked returns what is not flushed, in order, and the position that
+// writing it reaches.
+func (l *log) pendingLocked() (todo []pending, ends []fileEnd, endSeq uint64) {
+	for _, f := range l.unsealed {
+		flushed := f.flushed.Load()
+		if flushed == f.log.end {
+			continue
+		}
+		ends = append(ends, fileEnd{f, f.log.end})
+		for _, c := range *f.tail.Load() {
+			if end := c.start + int64(c.n); end > flushed {
+				from := max(flushed, c.start)
+				todo = append(todo, pending{f, from, c.buf[from-c.start : c.n]})
+			}
+		}
+	}
+	return todo, ends, l.nextSeq - 1
+}
+
+// fileEnd is an offset in a file.
+type fileEnd struct {
+	file   *dataFile
+	offset int64
+}
+
+// flush hands everything up to seq to the operating system.
+func (l *log) flush(seq uint64) error {
+	if l.flushedSeq.Load() >= seq {
+		return nil
+	}
+	l.writeMu.Lock()
+	defer l.writeMu.Unlock()
+	if l.flushedSeq.Load() >= seq {
+		return nil
+	}
+	return l.flushHeld()
+}
+
+// flushHeld writes the tail. REQUIRES: writeMu is held.
+func (l *log) flushHeld() error {
+	l.mu.Lock()
+	if l.failed != nil {
+		defer l.mu.Unlock()
+		return l.failed
+	}
+	todo, ends, endSeq := l.pendingLocked()
+	l.mu.Unlock()
+	for _, p := range todo {
+		if err := writeRetry(p.file.file, p.b, p.from); err != nil {
+			return l.writeFailed(fmt.Errorf("write %s: %w", p.file.name(), err))
+		}
+	}
+	for _, e := range ends {
+		e.file.flushed.Store(e.offset)
+	}
+	l.flushedSeq.Store(endSeq)
+	l.dropTail()
+	if l.tailBytes.Load() > unsyncedLimit {
+		l.wake()
+	}
+	return nil
+}
+
+// writeRetry writes b at offset. What a short or failed write left is written
+// over once more, from where it began: writing the same bytes again is harmless.
+func writeRetry(f File, b []byte, offset int64) error {
+	n, err := f.WriteAt(b, offset)
+	if err == nil && n == len(b) {
+		return nil
+	}
+	_, err = f.WriteAt(b, offset)
+	return err
+}
+
+// dropTail gives up the chunks that are not needed any more: those that are
+// flushed, and synced too, unless nothing is promised about a failed sync.
+func (l *log) dropTail() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	never := SyncPolicy(l.sync.Load()) == SyncNever
+	for _, f := range l.unsealed {
+		l.dropTailLocked(f, never)
+	}
+}
+
+func (l *log) dropTailLocked(f *dataFile, never bool) {
+	chunks := f.tail.Load()
+	if chunks == nil {
+		return
+	}
+	keep := f.log.synced
+	if never {
+		keep = f.flushed.Load()
+	}
+	n := 0
+	for n < len(*chunks) {
+		c := (*chunks)[n]
+		if c == l.chunk || c.start+int64(c.n) > keep {
+			break
+		}
+		l.tailBytes.Add(-int64(c.n))
+		n++
+	}
+	if n > 0 {
+		rest := append([]*tailChunk(nil), (*chunks)[n:]...)
+		f.tail.Store(&rest)
+	}
+}
+
+// syncTo makes everything up to seq durable. Those who wait share one sync: the
+// first does it for all whose records were written before it began.
+func (l *log) syncTo(seq uint64) error {
+	if l.syncedSeq.Load() >= seq {
+		return nil
+	}
+	l.syncMu.Lock()
+	defer l.syncMu.Unlock()
+	if l.syncedSeq.Load() >= seq {
+		return nil
+	}
+	return l.syncHeld()
+}
+
+// syncHeld flushes and syncs. An earlier file is synced before a later one, so
+// that what a power cut leaves is a prefix. REQUIRES: syncMu is held.
+func (l *log) syncHeld() error {
+	if err := l.flush(l.endSeq.Load()); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	if l.failed != nil {
+		defer l.mu.Unlock()
+		return l.failed
+	}
+	// The number is read before the offsets: a flush that ends in between may make
+	// the offsets say more, never less.
+	seq := l.flushedSeq.Load()
+	var ends []fileEnd
+	for _, f := range l.unsealed {
+		if flushed := f.flushed.Load(); flushed > f.log.synced {
+			ends = append(ends, fileEnd{f, flushed})
+		}
+	}
+	l.mu.Unlock()
+	for _, e := range ends {
+		if err := e.file.file.Sync(); err != nil {
+			return l.syncFailed(fmt.Errorf("sync %s: %w", e.file.name(), err))
+		}
+		l.mu.Lock()
+		e.file.log.synced = max(e.file.log.synced, e.offset)
+		l.mu.Unlock()
+	}
+	l.syncedSeq.Store(max(seq, l.syncedSeq.Load()))
+	l.dropTail()
+	return nil
+}
+
+func (l *log) fail(cause error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failed == nil {
+		l.failed = fmt.Errorf("%w: %w", ErrFailed, cause)
+		err := l.failed
+		l.failure.Store(&err)
+		l.db.opt.Logger.Error("storage failed, writes are refused", "err", cause)
+	}
+	return l.failed
+}
+
+func (l *log) writeFailed(cause error) error { return l.fail(cause) }
+
+func (l *log) syncFailed(cause error) error { return l.fail(cause) }
+
+func (l *log) warn(what string, err error) { l.db.opt.Logger.Warn(what, "err", err) }
+
+func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -1,0 +1,125 @@
+package engine
+
+import "sync"
+
+// reaper takes apart what a transaction dropped as a whole (a collection, all
+// tables of a keyspace), so that dropping costs the transaction nothing. What it
+// gets is reachable by nobody else. It gives the live bytes of the files back.
+type reaper struct {
+	db *DB
+
+	mu     sync.Mutex // guards following
+	tables []*table
+	colls  []*Collection
+	wake   chan struct{}
+}
+
+func (r *reaper) init(db *DB) {
+	r.db = db
+	r.wake = make(chan struct{}, 1)
+}
+
+func (r *reaper) addTables(tables []*table) {
+	r.mu.Lock()
+	for _, t := range tables {
+		if t != nil {
+			r.tables = append(r.tables, t)
+		}
+	}
+	r.mu.Unlock()
+	r.signal()
+}
+
+func (r *reaper) addCollection(c *Collection) {
+	r.mu.Lock()
+	r.colls = append(r.colls, c)
+	r.mu.Unlock()
+	r.signal()
+}
+
+func (r *reaper) signal() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// loop works until the database closes.
+func (r *reaper) loop() {
+	for {
+		select {
+		case <-r.db.stop:
+			return
+		case <-r.wake:
+			r.drain()
+		}
+	}
+}
+
+// drain works until nothing is left.
+func (r *reaper) drain() {
+	for {
+		r.mu.Lock()
+		tables, colls := r.tables, r.colls
+		r.tables, r.colls = nil, nil
+		r.mu.Unlock()
+		if len(tables)+len(colls) == 0 {
+			return
+		}
+		for i, t := range tables {
+			r.reapTable(t)
+			tables[i] = nil
+		}
+		for i, c := range colls {
+			r.reapCollection(c)
+			colls[i] = nil
+		}
+	}
+}
+
+// pending returns how many things wait.
+func (r *reaper) pending() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.tables) + len(r.colls)
+}
+
+func (r *reaper) reapTable(t *table) {
+	files := r.db.files.Load()
+	for slot := range t.slots.cap() {
+		if !t.slots.used(slot) {
+			continue
+		}
+		e := t.slots.at(slot)
+		put, expire := t.recordBytes(e)
+		if e.flags&flagInline == 0 {
+			addLive(files.get(e.loc.file()), -put)
+		} else {
+			addLive(files.bySlot(e.recFile), -put)
+		}
+		if expire != 0 {
+			addLive(files.bySlot(e.recFile), -expire)
+		}
+		if e.coll != 0 {
+			r.reapNamed(r.db.colls.at(e.coll))
+		}
+	}
+}
+
+// reapNamed drops a collection that only a dropped table names. Merge may be
+// looking at it, under the lock of its shard.
+func (r *reaper) reapNamed(c *Collection) {
+	s := &r.db.shards[c.shard.Load()]
+	s.mu.Lock()
+	r.db.colls.remove(c)
+	s.mu.Unlock()
+	r.reapCollection(c)
+}
+
+func (r *reaper) reapCollection(c *Collection) {
+	files := r.db.files.Load()
+	c.AscendAt(0, func(e Element) bool {
+		addLive(files.bySlot(e.recFile), -elemRecordBytes(uint64(c.id), len(e.Subkey), e.Size))
+		return true
+	})
+}

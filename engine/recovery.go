@@ -1,0 +1,374 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Opening goes through these steps; each may be cut off by a crash and is then
+// done again:
+//
+//  1. MANIFEST is read, its torn tail cut. Without one, the directory must hold
+//     no data: a new database is made.
+//  2. Every listed data file is opened and its header checked. One that is
+//     missing is refused.
+//  3. Log files that are not sealed are read in order. The log ends at the first
+//     frame that is not valid, or not the next one: the rest is cut, if nothing
+//     says that it was on the disk already.
+//  4. Sealed files are loaded through their hints, unsealed ones as they are read.
+//  5. What step 3 read is synced and sealed, so that nothing is served that a
+//     power cut could still take back, and a new active file is begun.
+//  6. Files that are not listed are removed.
+
+// open does all of Open that happens under the lock of the directory.
+func (db *DB) open() error {
+	opt := &db.opt
+	names, err := opt.FS.List(db.dir)
+	if err != nil {
+		return err
+	}
+	m, cut, err := openManifest(opt.FS, db.dir, false)
+	switch {
+	case isNotExist(err):
+		if m, err = db.createManifest(names); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	}
+	db.manifest = m
+	if cut > 0 {
+		opt.Logger.Warn("cut the torn tail of MANIFEST", "bytes", cut)
+	}
+	db.raiseCounters(m.state.counters, names)
+	if err := db.openFiles(); err != nil {
+		return err
+	}
+	ld := newLoader(db)
+	tails, err := db.loadFiles(ld)
+	if err != nil {
+		return err
+	}
+	if err := ld.finish(); err != nil {
+		return err
+	}
+	if err := db.sealTails(tails); err != nil {
+		return err
+	}
+	if err := db.removeUnlisted(names); err != nil {
+		return err
+	}
+	if err := db.log.begin(); err != nil {
+		return err
+	}
+	db.start()
+	return nil
+}
+
+// createManifest makes a new database, if the directory has no old one.
+func (db *DB) createManifest(names []string) (*manifest, error) {
+	for _, name := range names {
+		if _, suffix, ok := parseFileName(name); ok && suffix == dataSuffix {
+			return nil, &CorruptError{File: manifestName, Offset: 0, Reason: "it is missing, but " + name + " exists"}
+		}
+	}
+	return createManifest(db.opt.FS, db.dir, db.opt.NowMs())
+}
+
+// raiseCounters takes over the numbers to be given out next. File numbers go on
+// after every name in the directory, listed or not.
+func (db *DB) raiseCounters(c counters, names []string) {
+	for _, name := range names {
+		if n, _, ok := parseFileName(name); ok {
+			c.nextFile = max(c.nextFile, n+1)
+		}
+	}
+	for n := range db.manifest.state.files {
+		c.nextFile = max(c.nextFile, n+1)
+	}
+	db.nextFile.Store(max(c.nextFile, 1))
+	db.nextColl.Store(max(c.nextColl, 1))
+	db.nextSpace.Store(max(c.nextSpace, firstFreshSpace))
+	db.log.nextSeq = max(c.nextSeq, 1)
+}
+
+// openFiles opens every data file of the MANIFEST.
+func (db *DB) openFiles() error {
+	list := db.manifest.snapshotState().files
+	var files []*dataFile
+	for _, n := range slices.Sorted(maps.Keys(list)) {
+		f, err := openDataFile(db.opt.FS, db.dir, list[n], db.manifest.uuid, false)
+		if isNotExist(err) {
+			err = &CorruptError{File: dataFileName(n), Offset: 0, Reason: "MANIFEST lists it, but it is missing"}
+		}
+		if err != nil {
+			for _, f := range files {
+				err = errors.Join(err, f.release())
+			}
+			return err
+		}
+		files = append(files, f)
+	}
+	db.files.Store(db.files.Load().with(files, nil))
+	return nil
+}
+
+// logTail is a log file that was not sealed, as far as it is good.
+type logTail struct {
+	file    *dataFile
+	dataEnd int64
+	cut     int64 // bytes past dataEnd that are not zero
+	reason  string
+}
+
+// replay reads a log file that was not sealed, giving each good frame to ld.
+// next is the sequence number that has to follow, 0 if any may.
+func (db *DB) replay(ld *loader, f *dataFile, next uint64) (logTail, uint64, error) {
+	size, err := f.file.Size()
+	if err != nil {
+		return logTail{}, next, err
+	}
+	t := logTail{file: f, dataEnd: fileHeaderBytes}
+	stop := errors.New("stop")
+	end, reason, err := f.scanFrames(fileHeaderBytes, size, func(fr *frame) error {
+		if fr.flags&frameFooter != 0 {
+			return stop
+		}
+		n, err := fr.checkRecords()
+		if err != nil {
+			return err
+		}
+		if next != 0 && fr.baseSeq != next {
+			return &badRecordError{fmt.Sprintf("frame has sequence number %d, expected %d", fr.baseSeq, next)}
+		}
+		next = fr.baseSeq + uint64(n)
+		return ld.frame(f, fr, n)
+	})
+	if errors.Is(err, stop) {
+		err, reason = nil, ""
+	}
+	if err != nil {
+		return t, next, err
+	}
+	t.dataEnd, t.reason = end, reason
+	f.flushed.Store(end)
+	if reason == "" {
+		return t, next, nil
+	}
+	t.cut, err = db.checkTail(f, end, size, reason)
+	return t, next, err
+}
+
+// checkTail decides whether what follows a bad frame at offset from is a torn
+// tail. It is damage if a later frame says that the disk had it all by then. The
+// result is the number of bytes up to the last one that is not zero.
+func (db *DB) checkTail(f *dataFile, from, size int64, reason string) (cut int64, err error) {
+	r := blockReader{src: f.file, limit: size}
+	for at := from; at < size; {
+		b, err := r.at(at, blockBytes)
+		if err != nil {
+			return 0, err
+		}
+		for i := range b {
+			if b[i] != 0 {
+				cut = at + int64(i) + 1 - from
+			}
+			if i+frameHeaderBytes > len(b) || b[i] != frameMagic&0xff {
+				continue
+			}
+			h, bad := decodeFrameHeader(b[i:], f.salted)
+			if bad == "" && int64(h.knownSynced) > from {
+				return 0, &CorruptError{File: f.name(), Offset: from, Reason: fmt.Sprintf(
+					"%s, and a later frame at %d says that the disk had everything up to %d; run `bitkv-redis repair` to keep what is before it",
+					reason, at+int64(i), h.knownSynced)}
+			}
+		}
+		if at+int64(len(b)) >= size {
+			break
+		}
+		at += int64(len(b)) - frameHeaderBytes + 1
+	}
+	return cut, nil
+}
+
+// loadFiles fills the keydir: sealed files in parallel, then the others in order.
+func (db *DB) loadFiles(ld *loader) (tails []logTail, err error) {
+	files := db.files.Load().all()
+	var sealed, open []*dataFile
+	for _, f := range files {
+		if f.meta.sealed {
+			sealed = append(sealed, f)
+		} else {
+			open = append(open, f)
+		}
+		if !db.opt.NoMmap && f.meta.sealed {
+			if err := f.mapFile(f.meta.size); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := ld.sealedFiles(sealed); err != nil {
+		return nil, err
+	}
+	return db.replayAll(ld, open, logEnd(sealed))
+}
+
+// logEnd returns the sequence number that follows the sealed log files, 0 if
+// there are none.
+func logEnd(sealed []*dataFile) (next uint64) {
+	for _, f := range sealed {
+		if f.kind == fileLog && f.meta.records > 0 {
+			next = max(next, f.meta.maxSeq+1)
+		}
+	}
+	return next
+}
+
+// replayAll reads the log files that were not sealed. Past a gap the log is
+// over: what follows is a suffix that the disk took without what came before.
+func (db *DB) replayAll(ld *loader, files []*dataFile, next uint64) (tails []logTail, err error) {
+	over := ""
+	for _, f := range files {
+		if f.kind != fileLog {
+			return nil, &CorruptError{File: manifestName, Offset: 0, Reason: f.name() + " is a merged file that is not sealed"}
+		}
+		if over != "" {
+			size, err := f.file.Size()
+			if err != nil {
+				return nil, err
+			}
+			cut, err := db.checkTail(f, fileHeaderBytes, size, over)
+			if err != nil {
+				return nil, err
+			}
+			tails = append(tails, logTail{file: f, dataEnd: fileHeaderBytes, cut: cut, reason: over})
+			continue
+		}
+		t, after, err := db.replay(ld, f, next)
+		if err != nil {
+			return nil, err
+		}
+		next = after
+		if t.cut > 0 {
+			over = "the log ended in " + f.name()
+		}
+		tails = append(tails, t)
+	}
+	return tails, nil
+}
+
+// sealTails cuts, syncs and seals the log files that were not sealed; those that
+// hold nothing leave the list.
+func (db *DB) sealTails(tails []logTail) error {
+	for _, t := range tails {
+		if t.cut > 0 {
+			db.opt.Logger.Warn("cut a torn tail", "file", t.file.name(), "offset", t.dataEnd, "bytes", t.cut, "reason", t.reason)
+		}
+		if t.dataEnd == fileHeaderBytes {
+			if err := db.dropEmptyFile(t.file); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := db.sealFile(t.file, t.dataEnd); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropEmptyFile takes a log file without frames out of the list and removes it.
+func (db *DB) dropEmptyFile(f *dataFile) error {
+	db.filesMu.Lock()
+	err := db.changeFilesLocked(&manifestEdit{remove: []uint32{f.number}}, nil, []*dataFile{f})
+	db.filesMu.Unlock()
+	if err != nil {
+		return err
+	}
+	f.removed.Store(true)
+	return f.release()
+}
+
+// sealFile makes an immutable file of a log file whose frames end at dataEnd. The
+// commit point is the edit of the MANIFEST.
+func (db *DB) sealFile(f *dataFile, dataEnd int64) error {
+	meta, err := f.seal(dataEnd, db.manifest.uuid)
+	if err != nil {
+		return err
+	}
+	if err := db.writeHint(f); err != nil {
+		return err
+	}
+	db.filesMu.Lock()
+	defer db.filesMu.Unlock()
+	if err := db.changeFilesLocked(&manifestEdit{seal: []fileMeta{meta}}, nil, nil); err != nil {
+		return err
+	}
+	f.meta = meta
+	f.sealed.Store(true)
+	return nil
+}
+
+// removeUnlisted removes the files of ours that the MANIFEST does not list: what
+// a crash left of a merge, a rotation or a rewrite. A log file among them that
+// holds frames is refused: a log file is listed before its first frame.
+func (db *DB) removeUnlisted(names []string) error {
+	listed := db.manifest.snapshotState().files
+	removed := false
+	for _, name := range names {
+		number, suffix, ok := parseFileName(name)
+		tmp := strings.HasSuffix(name, tmpSuffix) && (ok || name == manifestTmpName)
+		if !ok && !tmp {
+			continue // not ours
+		}
+		if _, isListed := listed[number]; isListed && !tmp {
+			continue
+		}
+		path := filepath.Join(db.dir, name)
+		if suffix == dataSuffix {
+			if err := db.checkUnlisted(path, name); err != nil {
+				return err
+			}
+		}
+		if err := removeIfExists(db.opt.FS, path); err != nil {
+			return err
+		}
+		removed = true
+		db.opt.Logger.Info("removed a file that MANIFEST does not list", "file", name)
+	}
+	if !removed {
+		return nil
+	}
+	return db.opt.FS.SyncDir(db.dir)
+}
+
+// checkUnlisted refuses an unlisted log file of this database that has frames.
+func (db *DB) checkUnlisted(path, name string) error {
+	f, err := db.opt.FS.Open(path, true)
+	if isNotExist(err) {
+		return nil // dropped since the directory was listed
+	}
+	if err != nil {
+		return err
+	}
+	b := make([]byte, fileHeaderBytes+frameHeaderBytes)
+	n, _ := f.ReadAt(b, 0) // short, or unreadable: then it has no frame that counts
+	if err := f.Close(); err != nil {
+		return err
+	}
+	h, err := decodeFileHeader(b[:min(n, fileHeaderBytes)], name, magicData)
+	if err != nil || h.kind != fileLog || h.uuid != db.manifest.uuid || n < len(b) {
+		if errors.Is(err, ErrVersion) {
+			return err
+		}
+		return nil
+	}
+	if _, reason := decodeFrameHeader(b[fileHeaderBytes:], saltCRC(h.salt)); reason != "" {
+		return nil
+	}
+	return &CorruptError{File: name, Offset: fileHeaderBytes, Reason: "it holds records, but MANIFEST does not list it"}
+}

@@ -1,0 +1,157 @@
+package engine
+
+import "fmt"
+
+// elemUndo is what an element was before a write. Its subkey is in the
+// transaction's buffer.
+type elemUndo struct {
+	coll    *Collection
+	elem    *element // after the write; nil: deleted
+	old     element
+	existed bool
+	keyAt   int // in Tx.buf
+	keyLen  int
+}
+
+// NewCollection makes an empty collection. It comes to life when PutCollection
+// gives it to a key; otherwise it is gone when the transaction ends.
+func (tx *Tx) NewCollection(order Order) *Collection {
+	if !tx.write || tx.ended {
+		panic("engine: NewCollection in a transaction that only reads")
+	}
+	db := tx.db
+	id := CollectionID((db.nextColl.Add(1)-1)<<2 | uint64(order))
+	c := newCollection(id, db.manifest.state.hashSeed)
+	c.shard.Store(noShard)
+	db.colls.add(c)
+	tx.colls = append(tx.colls, c)
+	return c
+}
+
+// holdsCollection panics unless the transaction may read (or write) c.
+func (tx *Tx) holdsCollection(c *Collection, write bool) {
+	n := c.shard.Load()
+	if n == noShard {
+		return // it is this transaction's own: nobody else has a reference
+	}
+	if write {
+		tx.writing(int(n))
+	} else {
+		tx.reading(int(n))
+	}
+}
+
+// GetElement returns an element of a collection. It reads memory only.
+func (tx *Tx) GetElement(c *Collection, subkey []byte) (Element, bool) {
+	tx.holdsCollection(c, false)
+	e := c.find(subkey)
+	if e == nil {
+		return Element{}, false
+	}
+	return Element{Subkey: subkey, Size: int(e.size), coll: c.id, loc: e.loc, seq: e.seq, recFile: e.recFile, flags: e.flags}, true
+}
+
+// AppendElementValue appends the value of an element to dst; as AppendValue.
+func (tx *Tx) AppendElementValue(dst []byte, e *Element) ([]byte, error) {
+	if e.flags&flagInline != 0 {
+		return e.loc.appendInline(dst, uint32(e.Size)), nil
+	}
+	w := want{kind: kindElemPut, id: uint64(e.coll), key: e.Subkey, valueLen: e.Size}
+	if e.loc.file() == provisionalFile {
+		return appendWanted(dst, tx.buf[e.loc.offset():], "the transaction", e.loc.offset(), &w)
+	}
+	return tx.db.readRecord(dst, e.loc, &w)
+}
+
+// PutElement writes an element. It reports whether the subkey is new.
+func (tx *Tx) PutElement(c *Collection, subkey, value []byte) (bool, error) {
+	tx.holdsCollection(c, true)
+	if err := tx.room(len(subkey), len(value)); err != nil {
+		return false, err
+	}
+	if c.id.Order() == OrderScore && len(value) != 8 {
+		return false, fmt.Errorf("engine: an element ordered by score needs a value of 8 bytes, not %d", len(value))
+	}
+	u := elemUndo{coll: c, keyLen: len(subkey)}
+	if old := c.find(subkey); old != nil {
+		u.existed, u.old = true, *old
+	}
+	v := element{size: uint32(len(value)), recFile: unknownFileSlot}
+	var offset int64
+	v.seq, offset = tx.add(&record{kind: kindElemPut, coll: uint64(c.id), key: subkey, value: value})
+	if len(value) <= maxInlineBytes {
+		v.flags |= flagInline
+		v.loc = inlineLocation(value)
+	} else {
+		v.loc = makeLocation(provisionalFile, offset)
+	}
+	u.keyAt = len(tx.buf) - len(value) - len(subkey)
+	u.elem, _ = c.put(subkey, v)
+	tx.elems = append(tx.elems, u)
+	tx.onlyDeletes = false
+	return !u.existed, nil
+}
+
+// DeleteElement removes an element. It reports whether it existed.
+func (tx *Tx) DeleteElement(c *Collection, subkey []byte) bool {
+	tx.holdsCollection(c, true)
+	old := c.find(subkey)
+	if old == nil {
+		return false
+	}
+	u := elemUndo{coll: c, existed: true, old: *old, keyLen: len(subkey)}
+	tx.addTombstone(&record{kind: kindElemTombstone, coll: uint64(c.id), key: subkey})
+	u.keyAt = len(tx.buf) - len(subkey)
+	tx.elems = append(tx.elems, u)
+	// subkey may point into the element itself: it is in buf by now.
+	c.delete(tx.buf[u.keyAt : u.keyAt+u.keyLen])
+	return true
+}
+
+func (tx *Tx) undoElement(u *elemUndo) {
+	subkey := tx.buf[u.keyAt : u.keyAt+u.keyLen]
+	if u.existed {
+		u.coll.put(subkey, u.old)
+	} else {
+		u.coll.delete(subkey)
+	}
+}
+
+// settleElements is settle for elements. The pointer of an element that was
+// deleted later in the transaction may be that of another one by now; what is
+// provisional in it belongs to this transaction in any case.
+func (tx *Tx) settleElements(files *fileSet, at placed) {
+	for i := range tx.elems {
+		u := &tx.elems[i]
+		if n := u.coll.shard.Load(); n != noShard {
+			tx.dirtyShards.Add(int(n))
+		}
+		if u.existed {
+			n := elemRecordBytes(uint64(u.coll.id), u.keyLen, int(u.old.size))
+			if u.old.seq&provisionalSeq != 0 {
+				addLive(at.file, -n)
+			} else {
+				addLive(files.bySlot(u.old.recFile), -n)
+			}
+		}
+		e := u.elem
+		if e == nil || e.seq&provisionalSeq == 0 {
+			continue
+		}
+		e.seq = at.base + e.seq&^provisionalSeq
+		e.recFile = at.file.slot
+		if e.flags&flagInline == 0 && e.loc.file() == provisionalFile {
+			e.loc = makeLocation(at.file.number, at.offset+e.loc.offset())
+		}
+	}
+}
+
+// dropUnnamed drops the collections that lost their key in this transaction, or
+// never got one.
+func (tx *Tx) dropUnnamed() {
+	for _, c := range tx.colls {
+		if tx.db.colls.removeUnnamed(c) {
+			tx.db.reaper.addCollection(c)
+		}
+	}
+}

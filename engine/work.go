@@ -1,0 +1,235 @@
+package engine
+
+import (
+	"errors"
+	"time"
+)
+
+// syncInterval is how often SyncEverySecond syncs. Half of the promised second
+// leaves room for the sync itself.
+const syncInterval = 500 * time.Millisecond
+
+// begin makes the active file of an opened database.
+func (l *log) begin() error {
+	f, err := l.db.newLogFile()
+	if err != nil {
+		return err
+	}
+	if !l.db.opt.NoPreallocate {
+		if err := f.file.Preallocate(fileHeaderBytes + l.step()); err == nil {
+			f.log.allocated = fileHeaderBytes + l.step()
+		} else if !isNoSpace(err) {
+			return err
+		}
+	}
+	l.active = f
+	l.unsealed = []*dataFile{f}
+	seq := l.nextSeq - 1
+	l.endSeq.Store(seq)
+	l.flushedSeq.Store(seq)
+	l.syncedSeq.Store(seq)
+	return nil
+}
+
+// afterCommit does what a commit caused and nobody may ask for.
+func (l *log) afterCommit() {
+	tail := l.tailBytes.Load()
+	if tail < unflushedLimit && SyncPolicy(l.sync.Load()) != SyncBytes {
+		return
+	}
+	if l.unflushed() >= unflushedLimit {
+		// The error is sticky: the next commit or Ack returns it.
+		_ = l.flush(l.endSeq.Load())
+	}
+	if SyncPolicy(l.sync.Load()) == SyncBytes && l.unsynced() >= l.db.opt.SyncBytes {
+		l.wake()
+	}
+}
+
+func (l *log) unflushed() (n int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range l.unsealed {
+		n += f.log.end - f.flushed.Load()
+	}
+	return n
+}
+
+func (l *log) unsynced() (n int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range l.unsealed {
+		n += f.log.end - f.log.synced
+	}
+	return n
+}
+
+// syncLoop syncs in the background as the policy says, until the database closes.
+func (l *log) syncLoop() {
+	tick := time.NewTicker(syncInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.db.stop:
+			return
+		case <-tick.C:
+		}
+		var err error
+		switch SyncPolicy(l.sync.Load()) {
+		case SyncNever:
+			err = l.flush(l.endSeq.Load())
+		default:
+			err = l.syncTo(l.endSeq.Load())
+		}
+		if err != nil && !errors.Is(err, ErrFailed) {
+			l.warn("sync in the background", err)
+		}
+	}
+}
+
+// workLoop reserves room, prepares the next data file, seals full ones and syncs
+// when too much is not, until the database closes.
+func (l *log) workLoop() {
+	for {
+		select {
+		case <-l.db.stop:
+			return
+		case <-l.kick:
+		}
+		if err := l.workOnce(); err != nil && !errors.Is(err, ErrFailed) && !errors.Is(err, ErrClosed) {
+			l.warn("background work on the log", err)
+		}
+	}
+}
+
+func (l *log) workOnce() error {
+	l.mu.Lock()
+	active := l.active
+	need := active.log.end + l.step()/2 + l.reserve() + footerBytes
+	wantRoom := !l.db.opt.NoPreallocate && active.log.allocated < min(need, l.wantAllocated())
+	wantSpare := l.spare == nil && active.log.end > l.db.opt.DataFileBytes/2
+	full := len(l.unsealed) > 1
+	l.mu.Unlock()
+	var errs []error
+	if wantRoom {
+		errs = append(errs, l.reserveRoom(active, need, false))
+	}
+	if wantSpare {
+		errs = append(errs, l.prepareSpare())
+	}
+	if SyncPolicy(l.sync.Load()) == SyncBytes && l.unsynced() >= l.db.opt.SyncBytes || l.tailBytes.Load() > unsyncedLimit {
+		errs = append(errs, l.syncTo(l.endSeq.Load()))
+	}
+	if full {
+		errs = append(errs, l.sealFull())
+	}
+	return errors.Join(errs...)
+}
+
+// sealFull seals every log file but the active one, in order.
+func (l *log) sealFull() error {
+	l.sealMu.Lock()
+	defer l.sealMu.Unlock()
+	if err := l.syncTo(l.endSeq.Load()); err != nil {
+		return err
+	}
+	for {
+		l.mu.Lock()
+		if len(l.unsealed) < 2 {
+			l.mu.Unlock()
+			return nil
+		}
+		f := l.unsealed[0]
+		end := l.unsealed[0].log.end
+		synced := l.unsealed[0].log.synced
+		l.mu.Unlock()
+		if synced < end {
+			// It became full after the sync began.
+			if err := l.syncTo(l.endSeq.Load()); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := l.db.sealFile(f, end); err != nil {
+			return err
+		}
+		l.mu.Lock()
+		l.unsealed = l.unsealed[1:]
+		l.mu.Unlock()
+		l.dropSealedTail(f)
+	}
+}
+
+// rotateAndSeal makes everything committed so far part of immutable files.
+func (db *DB) rotateAndSeal() error {
+	l := db.log
+	l.mu.Lock()
+	empty := l.active.log.end == fileHeaderBytes
+	refused := l.refusedLocked()
+	l.mu.Unlock()
+	if refused != nil {
+		return refused
+	}
+	if !empty {
+		if err := l.prepareSpare(); err != nil {
+			return err
+		}
+		l.mu.Lock()
+		// Another commit may have rotated, and used the spare, since.
+		if l.spare != nil && l.active.log.end > fileHeaderBytes {
+			l.rotateLocked()
+		}
+		l.mu.Unlock()
+	}
+	return l.sealFull()
+}
+
+// dropSealedTail gives up the tail of a file that is sealed.
+func (l *log) dropSealedTail(f *dataFile) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	chunks := f.tail.Load()
+	if chunks == nil {
+		return
+	}
+	for _, c := range *chunks {
+		l.tailBytes.Add(-int64(c.n))
+	}
+	f.tail.Store(nil)
+}
+
+// refuseWrites makes every later commit fail. What is committed stays to be
+// written.
+func (l *log) refuseWrites() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+}
+
+// closeFiles syncs and seals everything, so that the next Open has nothing to
+// replay, and drops the files without records. The background work has ended.
+func (l *log) closeFiles() error {
+	if err := l.syncTo(l.endSeq.Load()); err != nil {
+		return err
+	}
+	files := l.unsealed
+	if l.spare != nil {
+		files = append(files, l.spare)
+	}
+	for _, f := range files {
+		end := f.log.end
+		var err error
+		if end == fileHeaderBytes {
+			err = l.db.dropEmptyFile(f)
+		} else {
+			err = l.db.sealFile(f, end)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	clean := true
+	l.db.filesMu.Lock()
+	defer l.db.filesMu.Unlock()
+	return l.db.changeFilesLocked(&manifestEdit{clean: &clean}, nil, nil)
+}
