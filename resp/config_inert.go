@@ -166,7 +166,6 @@ var otherRows = []directive{
 	kept("aclfile", anyText, "", noACL, immutable|refused),
 	kept("acllog-max-len", intKind{0, maxInt}, "128", noACL, 0),
 	kept("acl-pubsub-default", oneOf("allchannels", "resetchannels"), "resetchannels", noACL, 0),
-	kept("enable-module-command", accessWords, "no", noModules, immutable),
 	kept("daemonize", anyBool, "no", "Run it under systemd or another supervisor, or in a container.", immutable|refused),
 	kept("supervised", oneOf("upstart", "systemd", "auto", "no"), "no", "The supervisor watches the process itself; no readiness message is sent.", immutable),
 	kept("syslog-enabled", anyBool, "no", noSyslog, immutable),

@@ -184,6 +184,11 @@ var networkDirectives = []directive{
 		doc:    "Who may change protected directives at run time.",
 	},
 	{
+		name: "enable-module-command", kind: accessWords, def: "no", flags: immutable | inert,
+		access: word(func(s *Settings) *Access { return &s.ModuleCommand }),
+		doc:    noModules,
+	},
+	{
 		name: "min-replicas-to-write", aliases: []string{"min-slaves-to-write"}, kind: intKind{0, maxInt32}, def: "0",
 		access: field(func(s *Settings) *int64 { return &s.MinReplicas }),
 		doc:    "Refuse writes with fewer connected replicas than this; there are none yet, so any value but 0 refuses them.",

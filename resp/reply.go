@@ -1,6 +1,7 @@
 package resp
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/tidwall/redcon"
@@ -107,6 +108,28 @@ func (r *reply) bool(b bool) {
 	default:
 		r.int(0)
 	}
+}
+
+// double appends a floating-point number; in RESP2 a bulk string.
+func (r *reply) double(f float64) {
+	var text []byte
+	switch {
+	case math.IsInf(f, 1):
+		text = []byte("inf")
+	case math.IsInf(f, -1):
+		text = []byte("-inf")
+	case math.IsNaN(f):
+		text = []byte("nan")
+	default:
+		text = strconv.AppendFloat(make([]byte, 0, 32), f, 'g', 17, 64)
+	}
+	if r.proto != 3 {
+		r.bulk(text)
+		return
+	}
+	r.buf = append(r.buf, ',')
+	r.buf = append(r.buf, text...)
+	r.buf = append(r.buf, '\r', '\n')
 }
 
 // verbatim appends a verbatim string; format has three letters ("txt"). In RESP2

@@ -26,6 +26,7 @@ type Settings struct {
 	Databases         int64
 	DebugCommand      Access
 	ProtectedConfigs  Access
+	ModuleCommand     Access
 	ReplicaReadOnly   bool
 	ReplicaServeStale bool
 	MinReplicas       int64

@@ -32,8 +32,8 @@ type slowEntry struct {
 }
 
 // slow is told about every command that ran, was not hidden from the slow log,
-// and took at least slowlog-log-slower-than. args are views: what is kept is
-// copied.
+// and took at least slowlog-log-slower-than. args are without secrets, and views:
+// what is kept is copied.
 func (a *admin) slow(c *client, args [][]byte, took time.Duration) {
 	c.mu.Lock()
 	name := c.name
@@ -58,7 +58,7 @@ func (a *admin) slow(c *client, args [][]byte, took time.Duration) {
 	}
 }
 
-// slowArgs copies arguments, cut to what an entry keeps and without secrets.
+// slowArgs copies arguments, cut to what an entry keeps.
 func slowArgs(args [][]byte) [][]byte {
 	n := min(len(args), slowMaxArgs)
 	kept := make([][]byte, n)
@@ -66,8 +66,6 @@ func slowArgs(args [][]byte) [][]byte {
 		switch arg := args[i]; {
 		case i == slowMaxArgs-1 && len(args) > slowMaxArgs:
 			kept[i] = fmt.Appendf(nil, "... (%d more arguments)", len(args)-slowMaxArgs+1)
-		case isSecret(args, i):
-			kept[i] = []byte(redacted)
 		case len(arg) > slowMaxArgBytes:
 			kept[i] = fmt.Appendf(bytes.Clone(arg[:slowMaxArgBytes]), "... (%d more bytes)", len(arg)-slowMaxArgBytes)
 		default:
@@ -75,29 +73,6 @@ func slowArgs(args [][]byte) [][]byte {
 		}
 	}
 	return kept
-}
-
-// redacted stands for a secret in the slow log and the MONITOR feed.
-const redacted = "(redacted)"
-
-// isSecret reports whether args[i] of a command line is a password or the like:
-// of AUTH, of HELLO with AUTH, or of CONFIG SET of a sensitive directive.
-func isSecret(args [][]byte, i int) bool {
-	switch {
-	case i == 0:
-		return false
-	case isWord(args[0], "AUTH"):
-		return true
-	case isWord(args[0], "HELLO"):
-		return i >= 2 && isWord(args[i-1], "AUTH") || i >= 3 && isWord(args[i-2], "AUTH")
-	case isWord(args[0], "CONFIG") && isWord(args[1], "SET"):
-		if i < 3 || i%2 == 0 {
-			return false
-		}
-		d := findDirective(string(args[i-1]))
-		return d != nil && d.has(sensitive)
-	}
-	return false
 }
 
 // newest returns up to n entries, newest first; all of them if n is negative.

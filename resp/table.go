@@ -93,6 +93,9 @@ func allBindings() []map[string]binding {
 		serverBindings,
 		slowlogBindings,
 		stringBindings,
+		memoryBindings,
+		clusterBindings,
+		debugBindings,
 	}
 }
 
