@@ -4,6 +4,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"bitkv/types"
 )
@@ -27,7 +28,6 @@ const (
 	clientNoEvict                                 // CLIENT NO-EVICT ON
 	clientNoTouch                                 // CLIENT NO-TOUCH ON: reads do not touch access clocks
 	clientAuthenticated                           // may run commands
-	clientPubSub                                  // in subscribed state
 	clientInExec                                  // runs a command of an EXEC: must not park
 )
 
@@ -42,30 +42,36 @@ type client struct {
 	tx  *types.Tx // the transaction around the running handler, or nil
 	cmd *command  // the row of the running command
 
-	failed  bool   // the running command replied with an error
-	ackSeq  uint64 // the highest sequence number that the batch's replies depend on
-	queue   multiQueue
-	watch   watchState
-	scratch []byte // for handlers: use c.scratch[:0], put the grown slice back
+	failed  bool          // the running command replied with an error
+	ackSeq  uint64        // the highest sequence number that unsent replies depend on
+	clock   time.Duration // since the server started; when the last command ended
+	shards  types.ShardSet
 	keyBuf  []int
+	scratch []byte // for handlers: use c.scratch[:0], put the grown slice back
+	acc     accounting
 
-	conn  net.Conn
-	frame framer
-	out   output
-	park1 parkState
+	queue   multiQueue
+	watcher *types.Watcher // nil until the first WATCH
 
-	// What other goroutines read; the client's own goroutine writes.
+	conn    net.Conn // what is read and written: raw, or TLS over it
+	raw     net.Conn
+	frame   framer
+	out     output
+	parking parkState
+
+	// What other goroutines read. The client's own goroutine writes them.
 	flags     atomic.Uint32 // clientFlags
 	dbSeen    atomic.Int32
 	protoSeen atomic.Int32
 	lastCmd   atomic.Pointer[command]
 	lastMs    atomic.Int64 // Unix milliseconds of the last time bytes came in
 	queued    atomic.Int32 // commands queued in MULTI, -1 outside
-	watching  atomic.Int32 // keys watched
 	queryLen  atomic.Int64 // bytes in the query buffer
 	queryFree atomic.Int64 // and free in it
-	argvMem   atomic.Int64 // bytes of the incomplete command's arguments
+	argvMem   atomic.Int64 // bytes of the arguments of the running command
 	multiMem  atomic.Int64 // bytes of the commands queued in MULTI
+	replyCap  atomic.Int64 // size of the reply buffer
+	replyPeak atomic.Int64 // most bytes in it lately
 
 	addr, laddr string
 	fd          int
@@ -75,13 +81,19 @@ type client struct {
 	name    string
 	libName string
 	libVer  string
-	user    string
+}
+
+// setProto changes the protocol of the replies.
+func (c *client) setProto(proto int) {
+	c.proto = proto
+	c.protoSeen.Store(int32(proto))
 }
 
 // has reports whether any of the flags is set.
 func (c *client) has(f clientFlags) bool { return clientFlags(c.flags.Load())&f != 0 }
 
-// set sets flags. Only the client's own goroutine may, but for the close flags.
+// set sets flags. Other goroutines than the client's own may set clientCloseASAP
+// alone.
 func (c *client) set(f clientFlags) { c.flags.Or(uint32(f)) }
 
 // unset clears flags.

@@ -11,6 +11,39 @@ type clientSet struct {
 	mu     sync.Mutex // guards following
 	byID   map[int64]*client
 	nextID int64
+	closed bool
+}
+
+// add takes a client in and numbers it. It reports false if there are limit
+// clients already.
+func (s *clientSet) add(c *client, limit int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || int64(len(s.byID)) >= limit {
+		return false
+	}
+	if s.byID == nil {
+		s.byID = make(map[int64]*client)
+	}
+	s.nextID++
+	c.id = s.nextID
+	s.byID[c.id] = c
+	c.srv.wg.Add(1) // before Close can wait
+	return true
+}
+
+// remove takes a client out.
+func (s *clientSet) remove(c *client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.byID, c.id)
+}
+
+// close makes add refuse every client from now on.
+func (s *clientSet) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
 }
 
 // list returns the clients in the order of their ids.
@@ -23,6 +56,16 @@ func (s *clientSet) list() []*client {
 	s.mu.Unlock()
 	slices.SortFunc(all, func(a, b *client) int { return cmp.Compare(a.id, b.id) })
 	return all
+}
+
+// each calls fn for every client, in no order. fn must not block, nor add or
+// remove clients.
+func (s *clientSet) each(fn func(c *client)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.byID {
+		fn(c)
+	}
 }
 
 // get returns the client with an id, or nil.

@@ -5,7 +5,13 @@ import (
 	"time"
 )
 
-// parking says how a parked client goes on. Every function runs on the client's
+// Parking. A handler that has to wait (WAIT, later BLPOP), or a command that
+// CLIENT PAUSE holds back, does not block its driver: the client is parked.
+// Commands behind it stay in the query buffer. The connection is read on, so a
+// client that goes away is noticed at once; whoever wakes the client interrupts
+// that read, and the client's own goroutine goes on with the parking's resume.
+
+// parking says how a parked client goes on. Its functions run on the client's
 // own goroutine, with no transaction open.
 type parking struct {
 	// deadline is when it times out; the zero time means never.
@@ -13,25 +19,17 @@ type parking struct {
 	// resume writes the one reply (or parks again): after wake, or, with
 	// timedOut, at the deadline and for CLIENT UNBLOCK TIMEOUT.
 	resume func(c *client, timedOut bool)
-	// retry, set instead of resume's first case: after wake the command is
+	// retry, instead of resume's first case: after wake the command is
 	// dispatched again from the start, as if it had just come. resume is still
-	// called with timedOut at the deadline; it may be nil if that cannot be.
+	// called with timedOut, or, if it is nil, the command is dispatched then too.
 	retry bool
 	// cleanup, if not nil, takes back what would call wake. It is called exactly
 	// once, whatever ends the parking, before resume; also when the client goes
 	// away.
 	cleanup func()
 	// postponed marks a command held back by CLIENT PAUSE, which CLIENT UNBLOCK
-	// does not end and INFO does not count as blocked.
+	// does not end and which is not counted as blocked.
 	postponed bool
-}
-
-// parkState is the parking of one client.
-type parkState struct {
-	mu    sync.Mutex // guards following
-	cur   *parking
-	woken wakeReason
-	timer *time.Timer
 }
 
 // wakeReason is why a parked client goes on.
@@ -44,13 +42,25 @@ const (
 	wokenError // CLIENT UNBLOCK ERROR
 )
 
+// parkState is the parking of one client.
+type parkState struct {
+	on    bool          // the client's own goroutine: it is parked
+	ready chan struct{} // of capacity 1: it was woken, or killed
+
+	mu    sync.Mutex // guards following
+	cur   *parking
+	woken wakeReason
+	timer *time.Timer
+}
+
 // park suspends the client: commands behind this one wait until something ends
 // the parking. The handler returns without a reply. It must not be called while
 // c.inExec().
 func (c *client) park(p parking) {
-	s := &c.park1
+	s := &c.parking
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.on = true
 	s.cur, s.woken = &p, notWoken
 	if !p.deadline.IsZero() {
 		s.timer = time.AfterFunc(time.Until(p.deadline), func() { c.endParking(&p, wokenTimeout) })
@@ -65,20 +75,109 @@ func (c *client) park(p parking) {
 // client was parked and nothing else had woken it.
 func (c *client) wake() bool { return c.endParking(nil, wokenReady) }
 
+// unblock is CLIENT UNBLOCK: it wakes a client that a command parked.
+func (c *client) unblock(why wakeReason) bool {
+	c.parking.mu.Lock()
+	p := c.parking.cur
+	c.parking.mu.Unlock()
+	return p != nil && !p.postponed && c.endParking(p, why)
+}
+
 // endParking wakes the client for a reason, if it is parked still, and by p if
 // that is not nil.
 func (c *client) endParking(p *parking, why wakeReason) bool {
-	s := &c.park1
+	s := &c.parking
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cur == nil || s.woken != notWoken || p != nil && s.cur != p {
 		return false
 	}
 	s.woken = why
-	c.interruptRead()
+	c.interrupt()
 	return true
 }
 
-// parked reports whether the client is parked by a command, and not merely held
-// back by CLIENT PAUSE.
-func (c *client) parked() bool { return c.has(clientBlocked) }
+// interrupt makes the client's own goroutine look around: its Read returns, now
+// or when it begins.
+func (c *client) interrupt() {
+	select {
+	case c.parking.ready <- struct{}{}:
+	default:
+	}
+	if err := c.conn.SetReadDeadline(longAgo); err != nil {
+		c.kill() // a closed connection: its Read has returned or will
+	}
+}
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
+// retrying reports that the command at the front of the query buffer is to be
+// dispatched again when the client goes on.
+func (c *client) retrying() bool { return c.parking.on && c.parking.cur.retry }
+
+// unpark lets the client go on if it was woken. It reports whether it was.
+func (c *client) unpark() bool {
+	s := &c.parking
+	s.mu.Lock()
+	p, why := s.cur, s.woken
+	if why == notWoken {
+		s.mu.Unlock()
+		return false
+	}
+	c.leaveParkingLocked()
+	s.mu.Unlock()
+	if p.cleanup != nil {
+		p.cleanup()
+	}
+	timedOut := why == wokenTimeout
+	if p.retry && !(why == wokenError || timedOut && p.resume != nil) {
+		return true // the command is still at the front of the query buffer
+	}
+	start := len(c.buf)
+	if why == wokenError {
+		c.err(errUnblocked)
+	} else {
+		p.resume(c, timedOut)
+	}
+	if p.retry && !c.retrying() {
+		c.skipCommand()
+	}
+	c.filterReply(start)
+	return true
+}
+
+// skipCommand goes behind the command at the front of the query buffer, which
+// was there as a whole when it was parked.
+func (c *client) skipCommand() {
+	if whole, err := c.frame.next(c.frameLimits()); whole && err == nil {
+		c.frame.consume()
+	}
+}
+
+// abandonParking ends the parking of a client that goes away.
+func (c *client) abandonParking() {
+	s := &c.parking
+	s.mu.Lock()
+	p := s.cur
+	if p != nil {
+		c.leaveParkingLocked()
+	}
+	s.mu.Unlock()
+	if p != nil && p.cleanup != nil {
+		p.cleanup()
+	}
+}
+
+func (c *client) leaveParkingLocked() {
+	s := &c.parking
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+	if !s.cur.postponed {
+		c.unset(clientBlocked)
+		c.srv.stats.blocked.Add(-1)
+	}
+	s.on, s.cur, s.woken = false, nil, notWoken
+}

@@ -1,6 +1,10 @@
 package resp
 
 import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -16,11 +20,9 @@ type Options struct {
 	Config *Config
 	// Logger receives what an operator should know. Nil discards it.
 	Logger *slog.Logger
-	// TLS, when not nil, makes a TLS connection of an accepted one. It must not
-	// block: the handshake is done later, by the connection's goroutine.
-	TLS func(net.Conn) net.Conn
-	// Now is the clock. Nil means time.Now.
-	Now func() time.Time
+	// StallTimeout is how long a client may take nothing of what is sent to it
+	// before it is closed. Default 5 minutes.
+	StallTimeout time.Duration
 	// Version is what INFO gives as bitkv_version.
 	Version string
 }
@@ -42,6 +44,7 @@ type Server struct {
 
 	nowMs atomic.Int64 // the clock, read ten times a second
 
+	guard   authGuard
 	pause   pauseState
 	feed    monitorFeed
 	clients clientSet
@@ -51,8 +54,123 @@ type Server struct {
 	listenMu  sync.Mutex // guards following
 	listeners []net.Listener
 
-	stop chan struct{}  // closed by Close
-	wg   sync.WaitGroup // every goroutine of the server
+	closeOnce sync.Once
+	closeErr  error
+	stop      chan struct{}  // closed by Close
+	wg        sync.WaitGroup // every goroutine of the server
+}
+
+// theTable is the command table, the same for every server.
+var theTable = sync.OnceValue(func() *commandTable { return newCommandTable(allBindings()...) })
+
+// NewServer makes a server that answers LOADING, to all but a few commands,
+// until Ready.
+func NewServer(opt Options) (*Server, error) {
+	if opt.Config == nil {
+		return nil, errors.New("resp: Options.Config is not set")
+	}
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opt.StallTimeout == 0 {
+		opt.StallTimeout = 5 * time.Minute
+	}
+	var id [20]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return nil, fmt.Errorf("resp: no random run id: %w", err)
+	}
+	s := &Server{
+		config:   opt.Config,
+		table:    theTable(),
+		log:      opt.Logger,
+		opt:      opt,
+		runID:    hex.EncodeToString(id[:]),
+		started:  time.Now(),
+		shutdown: shutdownState{requests: make(chan ShutdownRequest, 1)},
+		stop:     make(chan struct{}),
+	}
+	s.loading.Store(true)
+	s.nowMs.Store(s.started.UnixMilli())
+	s.stats.errors = make(map[string]*atomic.Int64)
+	s.stats.perCommand = make([]commandStats, len(s.table.rows))
+	s.admin = newAdmin(s)
+	s.wg.Add(1)
+	go s.cron()
+	return s, nil
+}
+
+// Ready gives the server its data: from now on it serves every command. It is
+// called once. The store is closed by the caller, after Close.
+func (s *Server) Ready(store *types.Store) {
+	s.store = store
+	s.loading.Store(false)
+}
+
+// loadedStore returns the store, or nil while the data is being loaded.
+func (s *Server) loadedStore() *types.Store {
+	if s.loading.Load() {
+		return nil
+	}
+	return s.store
+}
+
+// Close stops accepting, closes every connection and waits until their commands
+// have ended. It does not close the store.
+func (s *Server) Close() error {
+	s.closeOnce.Do(func() {
+		close(s.stop)
+		err := s.CloseListeners()
+		s.clients.close()
+		for _, c := range s.clients.list() {
+			c.kill()
+		}
+		s.unpauseClients()
+		s.wg.Wait()
+		s.closeErr = err
+	})
+	return s.closeErr
+}
+
+// cron keeps the clock and looks after the clients until Close.
+func (s *Server) cron() {
+	defer s.wg.Done()
+	const tick = 100 * time.Millisecond
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-s.stop:
+			return
+		case now := <-ticker.C:
+			s.nowMs.Store(now.UnixMilli())
+			s.admin.tick(now)
+			if n%int(time.Second/tick) == 0 {
+				s.checkClients(now.UnixMilli())
+			}
+		}
+	}
+}
+
+// idleShrinkMs is how long a client is idle before its buffers are given back.
+const idleShrinkMs = 2000
+
+// checkClients closes clients that are idle or do not read, and makes idle ones
+// give back their buffers.
+func (s *Server) checkClients(nowMs int64) {
+	cfg := s.config.Load()
+	s.clients.each(func(c *client) {
+		c.checkOutput(nowMs, cfg.ClientOutput[ClassNormal], s.opt.StallTimeout)
+		idleMs := nowMs - c.lastMs.Load()
+		if cfg.TimeoutSec > 0 && idleMs > cfg.TimeoutSec*1000 && !c.has(clientBlocked|clientMonitor) {
+			s.log.Info("client closed: idle", "client", c.addr, "id", c.id)
+			c.kill()
+			return
+		}
+		roomy := c.queryFree.Load() > 2*idleQueryBuffer || c.replyCap.Load() > 2*idleQueryBuffer
+		if idleMs > idleShrinkMs && roomy && !c.out.shrink.Swap(true) {
+			c.interrupt()
+		}
+	})
 }
 
 // eachClient calls fn for every client, in the order of their ids, until fn
@@ -85,7 +203,7 @@ type ShutdownRequest struct {
 func (s *Server) ShutdownRequested() <-chan ShutdownRequest { return s.shutdown.requests }
 
 // askShutdown asks for the end of the process. The client that runs SHUTDOWN
-// gets no reply: its connection is closed by Close, or by cancelling.
+// gets no reply: Close closes its connection.
 func (s *Server) askShutdown(r ShutdownRequest) {
 	select {
 	case s.shutdown.requests <- r:

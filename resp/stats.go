@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // stats are the counters of a server. Everything is atomic or under mu.
@@ -87,4 +88,45 @@ func (s *stats) reset() {
 	s.mu.Lock()
 	clear(s.errors)
 	s.mu.Unlock()
+}
+
+// accounting gathers the counts of commands of one client that are alike, so
+// that a pipeline does not touch the shared counters at every command.
+type accounting struct {
+	cmd    *command
+	bucket int // of the histogram; -1: not tracked
+	calls  int64
+	took   time.Duration
+	carry  time.Duration // less than a microsecond, of earlier calls
+}
+
+// add counts a call.
+func (a *accounting) add(s *Server, cmd *command, took time.Duration, track bool) {
+	bucket := -1
+	if track {
+		bucket = bucketOf(took)
+	}
+	if a.cmd != cmd || a.bucket != bucket {
+		a.flush(s)
+		a.cmd, a.bucket = cmd, bucket
+	}
+	a.calls++
+	a.took += took
+}
+
+// flush adds what was gathered to the shared counters.
+func (a *accounting) flush(s *Server) {
+	if a.calls == 0 {
+		return
+	}
+	p := &s.stats.perCommand[a.cmd.id]
+	total := a.took + a.carry
+	p.calls.Add(a.calls)
+	p.usec.Add(total.Microseconds())
+	if a.bucket >= 0 {
+		p.latencyOf().counts[a.bucket].Add(a.calls)
+	}
+	s.stats.commands.Add(a.calls)
+	a.carry = total % time.Microsecond
+	a.calls, a.took = 0, 0
 }
