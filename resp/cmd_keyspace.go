@@ -59,8 +59,8 @@ func cmdRandomKey(c *client, _ [][]byte) {
 		c.null()
 		return
 	}
-	c.scratch = key
 	c.bulk(key)
+	c.keepScratch(key)
 }
 
 func cmdRename(c *client, args [][]byte) {
@@ -202,12 +202,22 @@ func cmdScan(c *client, args [][]byte) {
 		keys = redcon.AppendBulk(keys, key)
 		n++
 	})
-	c.scratch = keys
 	c.array(2)
 	c.cursor(next)
 	c.array(n)
 	c.reply.raw(keys)
+	c.keepScratch(keys)
 }
+
+// keepScratch puts the slice that a handler took from scratch back, unless it
+// has grown so much that it had better be given up.
+func (c *client) keepScratch(b []byte) {
+	if cap(b) <= maxScratchBytes {
+		c.scratch = b[:0]
+	}
+}
+
+const maxScratchBytes = 64 << 10
 
 // cursor appends a cursor as the bulk string that it is on the wire.
 func (r *reply) cursor(cursor uint64) {
@@ -237,7 +247,9 @@ func (c *client) scanOptions(args [][]byte) (o types.ScanOptions, ok bool) {
 		case isWord(args[i], "MATCH"):
 			o.Match = arg
 		case isWord(args[i], "TYPE"):
-			o.Type = string(arg)
+			if o.Type = string(arg); o.Type == "" {
+				o.Type = "none" // no key has it; "" would mean any type
+			}
 		default:
 			c.err(errSyntax)
 			return o, false

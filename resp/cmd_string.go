@@ -230,6 +230,6 @@ func cmdIncrByFloat(c *client, args [][]byte) {
 		c.fail(err)
 		return
 	}
-	c.scratch = sum
 	c.bulk(sum)
+	c.keepScratch(sum)
 }
