@@ -27,7 +27,7 @@ type corruptCase struct {
 	opt    Options
 	pure   *memFS
 	files  map[string][]byte
-	now    record
+	now    moment
 	atMost uint64 // bytes that opening and reading the undamaged directory allocates
 
 	mu       sync.Mutex
@@ -45,7 +45,6 @@ func newCorruptCase(t *testing.T, seed uint64, clean bool) *corruptCase {
 	rng := rand.New(rand.NewPCG(seed, 5))
 	c.opt = trustOptions(c.pure, rng)
 	c.opt.MergeDeadBytes = -1
-	c.pure.mapping = !c.opt.NoMmap
 	db := c.mustOpen(c.pure)
 	h := newHistory()
 	w := &workload{rng: rng, db: db, h: h, keys: 12, large: 1 << 10}
@@ -173,7 +172,7 @@ func (c *corruptCase) open(img *memFS, atLeast int) (err error) {
 	return err
 }
 
-// judge is record.judge, except that a value may be a CorruptError.
+// judge is moment.judge, except that a value may be a CorruptError.
 func (c *corruptCase) judge(db *DB, atLeast int) error {
 	got, damaged := dumpDamaged(db)
 	n, err := got.counter()

@@ -66,7 +66,6 @@ func newCrashRun(t *testing.T, seed uint64, policy SyncPolicy) *crashRun {
 	}
 	r.opt = trustOptions(r.m, r.rng)
 	r.opt.Sync = policy
-	r.m.mapping = !r.opt.NoMmap
 	return r
 }
 
@@ -183,7 +182,7 @@ func (r *crashRun) fail(format string, args ...any) {
 
 // recover opens an image and judges it. Sometimes the machine crashes again at
 // some call of the recovery, or the recovered database goes on working.
-func (r *crashRun) recover(img *memFS, now record, atLeast, synced int) error {
+func (r *crashRun) recover(img *memFS, now moment, atLeast, synced int) error {
 	r.recoveries++
 	var again error
 	img.setHook(func(c memCall) memFault {
@@ -225,7 +224,7 @@ func (r *crashRun) recover(img *memFS, now record, atLeast, synced int) error {
 }
 
 // openImage opens and judges an image, and closes it.
-func (r *crashRun) openImage(img *memFS, now record, atLeast int) (int, error) {
+func (r *crashRun) openImage(img *memFS, now moment, atLeast int) (int, error) {
 	opt := r.opt
 	opt.FS = img
 	db, err := Open(crashDir, opt)
@@ -263,7 +262,7 @@ func (r *crashRun) goOn(db *DB, img *memFS, state model) error {
 
 // openBackups checks the backups in an image: a finished one opens with a state
 // from between its begin and now; an unfinished one does so or is refused.
-func (r *crashRun) openBackups(img *memFS, now record, backups []crashBackup) error {
+func (r *crashRun) openBackups(img *memFS, now moment, backups []crashBackup) error {
 	for _, b := range backups {
 		if b.done && r.crashes.IntN(10) != 0 {
 			continue

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -199,7 +198,7 @@ func (db *DB) Close() error {
 	if db.closing.Swap(true) {
 		return ErrClosed
 	}
-	db.merge.calls.close()
+	mergeErr := db.merge.close()
 	for i := range db.shards {
 		db.shards[i].mu.Lock()
 	}
@@ -209,7 +208,7 @@ func (db *DB) Close() error {
 	}
 	close(db.stop)
 	db.work.Wait()
-	return errors.Join(db.log.closeFiles(), db.releaseFiles(), db.lock.Close())
+	return errors.Join(mergeErr, db.log.closeFiles(), db.releaseFiles(), db.lock.Close())
 }
 
 // releaseFiles closes every data file and the MANIFEST.
@@ -300,8 +299,3 @@ func hashKey(key []byte) uint32 {
 
 // loadWorkers is how many files are read at a time while opening.
 func loadWorkers() int { return runtime.GOMAXPROCS(0) }
-
-// Backup writes a consistent copy, as of some moment during the call, into dir,
-// which must be empty or missing. Immutable files are linked where the file
-// system allows it. The copy opens as a database.
-func (db *DB) Backup(ctx context.Context, dir string) error { panic("E3") }

@@ -251,7 +251,7 @@ func (r *faultRun) goesOn(w *workload) error {
 	return nil
 }
 
-func (r *faultRun) openImage(img *memFS, now record, atLeast int) error {
+func (r *faultRun) openImage(img *memFS, now moment, atLeast int) error {
 	opt := r.opt
 	opt.FS = img
 	db, err := Open(crashDir, opt)

@@ -34,8 +34,6 @@ type memFS struct {
 	// held. It may call imageLocked.
 	hook  func(memCall) memFault
 	calls int
-	// mapping makes Map return a copy instead of errors.ErrUnsupported.
-	mapping bool
 	// readOnly makes every change fail with EROFS.
 	readOnly bool
 }
@@ -60,7 +58,6 @@ const (
 	opPreallocate memOp = "preallocate"
 	opSync        memOp = "sync"
 	opSize        memOp = "size"
-	opMap         memOp = "map"
 )
 
 // changes reports whether the call can change what a crash leaves.
@@ -529,21 +526,8 @@ func (f *memFile) Sync() error {
 	return fault.err
 }
 
-// Map implements File.
-func (f *memFile) Map(size int64) ([]byte, error) {
-	f.fs.mu.Lock()
-	defer f.fs.mu.Unlock()
-	if fault := f.enterLocked(opMap, int(size)); fault.err != nil {
-		return nil, fault.err
-	}
-	if !f.fs.mapping {
-		return nil, errors.ErrUnsupported
-	}
-	if size > int64(len(f.node.data)) {
-		return nil, &fs.PathError{Op: string(opMap), Path: f.name, Err: syscall.EINVAL}
-	}
-	return slices.Clone(f.node.data[:size]), nil
-}
+// Map implements File. There is no memory to map: the caller has to read.
+func (f *memFile) Map(int64) ([]byte, error) { return nil, errors.ErrUnsupported }
 
 // Unmap implements File.
 func (f *memFile) Unmap([]byte) error { return nil }
@@ -586,7 +570,7 @@ func (m *memFS) image(mode crashMode, rng *rand.Rand) *memFS {
 // imageLocked is image for a hook.
 func (m *memFS) imageLocked(mode crashMode, rng *rand.Rand) *memFS {
 	to := newMemFS()
-	to.mapping, to.capacity = m.mapping, m.capacity
+	to.capacity = m.capacity
 	nodes := map[*memNode]*memNode{}
 	clone := func(names map[string]*memNode) map[string]*memNode {
 		c := make(map[string]*memNode, len(names))

@@ -159,7 +159,7 @@ func readHead(tx *Tx, h *Head) (modelHead, error) {
 		return head, nil
 	}
 	head.order, head.elements = c.ID().Order(), map[string]string{}
-	eachElement(c, func(e Element) bool {
+	c.Ascend(nil, func(e Element) bool {
 		value, err = tx.AppendElementValue(nil, &e)
 		if err != nil {
 			return false
@@ -190,16 +190,16 @@ type history struct {
 
 func newHistory() *history { return &history{states: []model{{}}} }
 
-// record is a moment of a history.
-type record struct {
+// moment is what is known at one time of a history.
+type moment struct {
 	states        []model
 	acked, synced int
 }
 
-func (h *history) now() record {
+func (h *history) now() moment {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return record{slices.Clone(h.states), h.acked, h.synced}
+	return moment{slices.Clone(h.states), h.acked, h.synced}
 }
 
 // last is the newest state, and its number.
@@ -234,7 +234,7 @@ func (h *history) ack(n int, synced bool) {
 }
 
 // promised is how many transactions must survive a crash of the given mode.
-func (r record) promised(mode crashMode) int {
+func (r moment) promised(mode crashMode) int {
 	if mode == crashKept || mode == crashKill {
 		return r.acked
 	}
@@ -243,7 +243,7 @@ func (r record) promised(mode crashMode) int {
 
 // judge compares a recovered database with the history: it must be the state
 // after n transactions, n at least atLeast. It returns n.
-func (r record) judge(db *DB, atLeast int) (int, error) {
+func (r moment) judge(db *DB, atLeast int) (int, error) {
 	got, err := dump(db)
 	if err != nil {
 		return 0, err

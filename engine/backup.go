@@ -1,0 +1,210 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Backup writes a consistent copy, as of some moment during the call, into dir,
+// which must be empty or missing. Immutable files are linked where the file
+// system allows it. The copy opens as a database.
+//
+// The active file is sealed first, so the copy is of immutable files alone: all
+// sealed files that the MANIFEST lists at one moment. They are in the order of
+// the log, so what they hold is a prefix of the commits, with everything that
+// was committed before the call. The new MANIFEST comes last and is the commit
+// point: a directory without it, which a crash may leave, does not open.
+//
+// A linked file is one file with two names: the copy survives what this database
+// does, also its removal, but not the death of the disk.
+func (db *DB) Backup(ctx context.Context, dir string) error {
+	ctx, leave, err := db.merge.calls.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := db.rotateAndSeal(); err != nil {
+		return fmt.Errorf("engine: backup: %w", err)
+	}
+	b := &backup{db: db, ctx: ctx, dir: dir, started: time.Now()}
+	if err := b.run(); err != nil {
+		return fmt.Errorf("engine: backup: %w", err)
+	}
+	return nil
+}
+
+// backup is one run of Backup.
+type backup struct {
+	db      *DB
+	ctx     context.Context
+	dir     string
+	started time.Time
+
+	state       manifestState
+	files       []*dataFile // of state, each acquired
+	done, total int64
+	reported    time.Time
+	made        []string // names in dir, to be removed if the backup fails
+}
+
+func (b *backup) run() (err error) {
+	fsys := b.db.opt.FS
+	if err := fsys.MkdirAll(b.dir); err != nil {
+		return err
+	}
+	names, err := fsys.List(b.dir)
+	if err != nil {
+		return err
+	}
+	if len(names) > 0 {
+		return fmt.Errorf("%s is not empty: %w", b.dir, fs.ErrExist)
+	}
+	lock, err := fsys.Lock(filepath.Join(b.dir, lockName))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	b.snapshot()
+	defer func() {
+		for _, f := range b.files {
+			err = errors.Join(err, f.release())
+		}
+	}()
+	if err := b.copyAll(); err != nil {
+		return errors.Join(err, b.cleanUp())
+	}
+	return nil
+}
+
+// snapshot takes the list of sealed files, and a reference to each, at one
+// moment.
+func (b *backup) snapshot() {
+	db := b.db
+	db.filesMu.Lock()
+	defer db.filesMu.Unlock()
+	b.state = db.manifest.snapshotState()
+	b.state.clean = true
+	b.state.counters.raise(db.countersNow())
+	set := db.files.Load()
+	for _, n := range slices.Sorted(maps.Keys(b.state.files)) {
+		f := set.get(n)
+		if !b.state.files[n].sealed || f == nil {
+			delete(b.state.files, n)
+			continue
+		}
+		f.acquire()
+		b.files = append(b.files, f)
+		b.total += b.state.files[n].size
+	}
+}
+
+func (b *backup) copyAll() error {
+	fsys := b.db.opt.FS
+	for _, f := range b.files {
+		if err := b.take(dataFileName(f.number), f.meta.size); err != nil {
+			return err
+		}
+		// A data file without a hint file is only slower to load.
+		if err := b.take(hintFileName(f.number), 0); err != nil && !isNotExist(err) {
+			return err
+		}
+	}
+	// The names, before the MANIFEST that lists them.
+	if err := fsys.SyncDir(b.dir); err != nil {
+		return err
+	}
+	m := &manifest{fs: fsys, dir: b.dir, uuid: b.db.manifest.uuid}
+	m.header = fileHeader{magic: magicManifest, uuid: m.uuid, createdMs: b.db.opt.NowMs()}
+	b.made = append(b.made, manifestTmpName, manifestName)
+	if err := m.rewriteLocked(&b.state); err != nil {
+		return errors.Join(err, m.close())
+	}
+	if err := m.close(); err != nil {
+		return err
+	}
+	b.report(true)
+	return fsys.SyncDir(filepath.Dir(filepath.Clean(b.dir)))
+}
+
+// take gives a file of the database a second name in the backup, or copies it.
+func (b *backup) take(name string, size int64) error {
+	if err := context.Cause(b.ctx); err != nil {
+		return err
+	}
+	from, to := filepath.Join(b.db.dir, name), filepath.Join(b.dir, name)
+	b.made = append(b.made, name)
+	err := b.db.opt.FS.Link(from, to)
+	if err == nil {
+		b.done += size
+		b.report(false)
+		return nil
+	}
+	if isNotExist(err) {
+		return err
+	}
+	return b.copyFile(from, to, size > 0)
+}
+
+// copyFile copies a file and syncs the copy.
+func (b *backup) copyFile(from, to string, count bool) (err error) {
+	src, err := b.db.opt.FS.Open(from, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	dst, err := b.db.opt.FS.Create(to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dst.Close()) }()
+	size, err := src.Size()
+	if err != nil {
+		return err
+	}
+	buf := make([]byte, min(size, blockBytes))
+	for at := int64(0); at < size; at += int64(len(buf)) {
+		if err := context.Cause(b.ctx); err != nil {
+			return err
+		}
+		buf = buf[:min(size-at, int64(len(buf)))]
+		if err := readFull(src, buf, at); err != nil {
+			return err
+		}
+		if _, err := dst.WriteAt(buf, at); err != nil {
+			return noSpaceError(err)
+		}
+		if count {
+			b.done += int64(len(buf))
+			b.report(false)
+		}
+	}
+	return dst.Sync()
+}
+
+// cleanUp removes what a backup that failed has made.
+func (b *backup) cleanUp() error {
+	var errs []error
+	for _, name := range b.made {
+		errs = append(errs, removeIfExists(b.db.opt.FS, filepath.Join(b.dir, name)))
+	}
+	return errors.Join(errs...)
+}
+
+func (b *backup) report(last bool) {
+	now := time.Now()
+	if b.db.opt.Progress == nil || !last && now.Sub(b.reported) < mergeReport {
+		return
+	}
+	b.reported = now
+	p := Progress{Work: "backup", DoneBytes: b.done, TotalBytes: b.total}
+	if b.done > 0 {
+		p.ETA = time.Duration(float64(now.Sub(b.started)) * float64(b.total-b.done) / float64(b.done))
+	}
+	b.db.opt.Progress(p)
+}

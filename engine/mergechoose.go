@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+)
+
+// This file decides which files a merge takes. It reads counters alone.
+
+// mergeCandidate is what the choice knows of a file.
+type mergeCandidate struct {
+	file *dataFile
+	// sealed is false for the active file and those about to be sealed: they are
+	// never an input (the active file could be read before all of it is written).
+	sealed         bool
+	minSeq, maxSeq uint64 // 0: no record
+	bytes          int64  // of records
+	live           int64  // of those, what the keydir refers to
+	tombstones     int64  // of those, tombstones, which have to be kept or not
+}
+
+// dead is what a merge of the file would give back. droppable says that its
+// tombstones need not be kept.
+func (c *mergeCandidate) dead(droppable bool) int64 {
+	dead := c.bytes - c.live
+	if !droppable {
+		dead -= c.tombstones
+	}
+	return max(dead, 0)
+}
+
+// candidates describes every file of the set.
+func (db *DB) candidates() []mergeCandidate {
+	files := db.files.Load().all()
+	list := make([]mergeCandidate, 0, len(files))
+	for _, f := range files {
+		list = append(list, mergeCandidate{
+			file: f, sealed: f.sealed.Load(),
+			minSeq: f.minSeq.Load(), maxSeq: f.maxSeq.Load(),
+			bytes: f.total.Load(), live: f.live.Load(), tombstones: f.tombstoneBytes(),
+		})
+	}
+	return list
+}
+
+// lowestSeq is the lowest sequence number outside of the chosen files, which is
+// the bound below which tombstones may be dropped. Files that are still written
+// hold higher ones than any sealed file, whatever comes.
+func lowestSeq(all []mergeCandidate, chosen func(i int) bool) uint64 {
+	lowest := uint64(1<<64 - 1)
+	for i := range all {
+		if all[i].minSeq != 0 && !chosen(i) {
+			lowest = min(lowest, all[i].minSeq)
+		}
+	}
+	return lowest
+}
+
+// worthMerging returns those sealed files whose share of dead bytes is at least
+// ratio. Tombstones count as dead if the choice lets the merge drop them: so it
+// begins with all that would be chosen if every tombstone could go, and takes
+// files out until the choice agrees with itself.
+func worthMerging(all []mergeCandidate, ratio float64) (chosen []int, dead int64) {
+	in := make([]bool, len(all))
+	share := func(i int, droppable bool) bool {
+		c := &all[i]
+		return c.sealed && (c.bytes == 0 || float64(c.dead(droppable)) >= ratio*float64(c.bytes))
+	}
+	for i := range all {
+		in[i] = share(i, true)
+	}
+	for changed := true; changed; {
+		changed = false
+		lowest := lowestSeq(all, func(i int) bool { return in[i] })
+		for i := range all {
+			if in[i] && !share(i, all[i].maxSeq < lowest) {
+				in[i], changed = false, true
+			}
+		}
+	}
+	lowest := lowestSeq(all, func(i int) bool { return in[i] })
+	for i := range all {
+		if in[i] {
+			chosen = append(chosen, i)
+			dead += all[i].dead(all[i].maxSeq < lowest)
+		}
+	}
+	return chosen, dead
+}
+
+// dueFiles returns the files that an automatic merge takes: those worth it, if
+// together they have enough dead bytes. Tombstones that no merge of some files
+// can drop add up in the end; when they and what is dead reach the share over
+// all sealed files, it takes all of them, which drops every tombstone.
+func dueFiles(all []mergeCandidate, ratio float64, deadBytes int64) []int {
+	chosen, dead := worthMerging(all, ratio)
+	if len(chosen) > 0 && dead >= deadBytes {
+		return chosen
+	}
+	var bytes, gone int64
+	chosen = chosen[:0]
+	for i := range all {
+		if all[i].sealed {
+			chosen = append(chosen, i)
+			bytes += all[i].bytes
+			gone += all[i].dead(true)
+		}
+	}
+	if gone > 0 && gone >= deadBytes && float64(gone) >= ratio*float64(bytes) {
+		return chosen
+	}
+	return nil
+}
+
+// chooseFiles returns the files for a merge by hand.
+func (db *DB) chooseFiles(ratio float64) []*dataFile {
+	all := db.candidates()
+	chosen, _ := worthMerging(all, ratio)
+	return filesOf(all, chosen)
+}
+
+// chooseDue returns the files for an automatic merge.
+func (db *DB) chooseDue() []*dataFile {
+	all := slices.DeleteFunc(db.candidates(), func(c mergeCandidate) bool { return false })
+	for i := range all {
+		if db.merge.isDamaged(all[i].file.number) {
+			all[i].sealed = false
+		}
+	}
+	return filesOf(all, dueFiles(all, db.opt.MergeRatio, db.opt.MergeDeadBytes))
+}
+
+// mergeDue reports whether an automatic merge has something to do.
+func (db *DB) mergeDue() bool { return len(db.chooseDue()) > 0 }
+
+func filesOf(all []mergeCandidate, chosen []int) []*dataFile {
+	files := make([]*dataFile, len(chosen))
+	for i, c := range chosen {
+		files[i] = all[c].file
+	}
+	return files
+}
+
+// mergeHeadroom is the space that a merge leaves free on the disk.
+const mergeHeadroom = 1 << 20
+
+// takeGroup takes the next files to merge together off todo: all of them if the
+// disk has room for their live records twice, which drops the most tombstones;
+// else those that give back the most for the room they need. free is the space
+// that is free on the disk.
+func takeGroup(todo []*dataFile, free int64) (group, rest []*dataFile) {
+	need := func(f *dataFile) int64 {
+		// A record that stands alone costs a frame header in the new file.
+		return f.live.Load() + f.tombstoneBytes() + frameHeaderBytes*f.records.Load()/4 + footerBytes
+	}
+	free -= mergeHeadroom
+	var all int64
+	for _, f := range todo {
+		all += need(f)
+	}
+	if all <= free {
+		return todo, nil
+	}
+	sorted := slices.Clone(todo)
+	slices.SortStableFunc(sorted, func(a, b *dataFile) int { return cmp.Compare(need(a), need(b)) })
+	for len(sorted) > 0 && need(sorted[0]) <= free {
+		free -= need(sorted[0])
+		group = append(group, sorted[0])
+		sorted = sorted[1:]
+	}
+	return group, sorted
+}

@@ -1,0 +1,404 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// This file is the work of a merge: reading the old files, writing the new ones,
+// and the edits of the MANIFEST.
+
+const (
+	// mergeBatchBytes is how much is written at a time.
+	mergeBatchBytes = 512 << 10
+	// mergeFrameBytes bounds a run of records that share a frame.
+	mergeFrameBytes = 64 << 10
+	// mergeReport is the shortest time between two reports of progress.
+	mergeReport = 250 * time.Millisecond
+)
+
+// merger is one run of a merge.
+type merger struct {
+	db      *DB
+	ctx     context.Context
+	started time.Time
+	rate    rateLimiter
+
+	done, total int64 // bytes of the inputs
+	reported    time.Time
+	reclaimed   int64
+
+	// Of the group that is being merged:
+	group   []*dataFile
+	copied  []*dataFile // those of group that were copied to the end
+	lowest  uint64      // sequence numbers outside of the group are not below
+	dropped uint64      // highest sequence number of a tombstone that was dropped
+	out     *mergeOutput
+	outs    []*dataFile // the new files, all of them sealed but that of out
+}
+
+// runGroups merges todo, group by group. A group that was committed stays so
+// whatever becomes of the next.
+func (m *merger) runGroups(todo []*dataFile) error {
+	for len(todo) > 0 {
+		free, err := m.db.opt.FS.FreeBytes(m.db.dir)
+		if err != nil {
+			return err
+		}
+		m.group, todo = takeGroup(todo, free)
+		if len(m.group) == 0 {
+			return fmt.Errorf("%w: %d bytes are not enough to merge any file", ErrNoSpace, free)
+		}
+		if err := m.runGroup(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *merger) runGroup() error {
+	all := m.db.candidates()
+	m.lowest = lowestSeq(all, func(i int) bool { return slices.Contains(m.group, all[i].file) })
+	m.copied, m.outs, m.out, m.dropped = nil, nil, nil, 0
+	slices.SortFunc(m.group, func(a, b *dataFile) int { return cmp.Compare(a.number, b.number) })
+	var unread error
+	for _, f := range m.group {
+		if unread = m.copyFile(f); unread != nil {
+			break
+		}
+		m.copied = append(m.copied, f)
+	}
+	err := unread
+	if err == nil || m.canStopHere(unread) {
+		err = m.finishOutput()
+	}
+	if err != nil {
+		discard(m.outs, m.db.opt.Logger)
+		return err
+	}
+	return errors.Join(unread, m.commit())
+}
+
+// canStopHere reports whether a merge that ended early, because an input could
+// not be read or because it was cancelled, can be committed for the files that
+// were copied until then: if there are any, and if none of the tombstones that
+// were dropped hides something in a file that stays.
+func (m *merger) canStopHere(cause error) bool {
+	if len(m.copied) == 0 || !errors.Is(cause, ErrCorrupt) && context.Cause(m.ctx) == nil {
+		return false
+	}
+	for _, f := range m.group {
+		if lowest := f.minSeq.Load(); !slices.Contains(m.copied, f) && lowest != 0 && lowest <= m.dropped {
+			return false
+		}
+	}
+	return true
+}
+
+// copyFile copies what is live of one file.
+func (m *merger) copyFile(f *dataFile) error {
+	from := m.done
+	end, reason, err := f.scanFrames(fileHeaderBytes, f.meta.dataEnd, func(fr *frame) error {
+		if err := context.Cause(m.ctx); err != nil {
+			return err
+		}
+		if _, err := fr.checkRecords(); err != nil {
+			return err
+		}
+		err := fr.eachRecord(func(r *record, seq uint64, offset int64, size int) error {
+			at := offset - fr.offset - frameHeaderBytes
+			return m.copyRecord(f, r, seq, offset, fr.payload[at:at+int64(size)])
+		})
+		m.done = from + fr.end()
+		m.report()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", f.name(), err)
+	}
+	if reason != "" || end != f.meta.dataEnd {
+		m.db.merge.markDamaged(f.number)
+		return m.db.readFailed(&CorruptError{File: f.name(), Offset: end, Reason: cmp.Or(reason, "the data ends early")})
+	}
+	m.done = from + f.meta.dataEnd
+	return nil
+}
+
+// copyRecord appends a record to the new file if it has to live on.
+func (m *merger) copyRecord(f *dataFile, r *record, seq uint64, offset int64, raw []byte) error {
+	v := m.db.judgeRecord(f, r, seq, offset, m.lowest)
+	if v == recordDead {
+		return nil
+	}
+	if v == recordDropped {
+		m.dropped = max(m.dropped, seq)
+		return nil
+	}
+	if m.out != nil && !m.out.fits(len(raw), m.db.opt.DataFileBytes) {
+		if err := m.finishOutput(); err != nil {
+			return err
+		}
+	}
+	if m.out == nil {
+		out, err := m.newOutput()
+		if err != nil {
+			return err
+		}
+		m.out = out
+	}
+	m.out.add(r.kind, seq, raw)
+	if len(m.out.buf) >= mergeBatchBytes {
+		return m.flush()
+	}
+	return nil
+}
+
+// flush writes what the new file has in memory.
+func (m *merger) flush() error {
+	n := len(m.out.buf)
+	if n == 0 {
+		return nil
+	}
+	if err := m.out.write(); err != nil {
+		return err
+	}
+	return m.rate.wait(m.ctx, n)
+}
+
+// newOutput makes a new file. Nobody else knows it until it is listed.
+func (m *merger) newOutput() (*mergeOutput, error) {
+	db := m.db
+	number, err := db.takeFileNumber()
+	if err != nil {
+		return nil, err
+	}
+	f, err := createDataFile(db.opt.FS, db.dir, number, fileMerged, db.manifest.uuid, db.opt.NowMs())
+	if err != nil {
+		return nil, noSpaceError(err)
+	}
+	m.outs = append(m.outs, f)
+	return &mergeOutput{f: f, written: fileHeaderBytes, run: -1}, nil
+}
+
+// finishOutput writes the rest of the new file, if there is one, and makes it
+// whole and durable, with its hint file.
+func (m *merger) finishOutput() error {
+	if m.out == nil {
+		return nil
+	}
+	if err := m.out.write(); err != nil {
+		return err
+	}
+	db, f := m.db, m.out.f
+	m.out = nil
+	meta, err := f.seal(f.flushed.Load(), db.manifest.uuid)
+	if err != nil {
+		return noSpaceError(err)
+	}
+	f.setSealed(meta)
+	if !db.opt.NoMmap {
+		if err := f.mapFile(meta.size); err != nil {
+			db.opt.Logger.Warn("map a merged file", "file", f.name(), "err", err)
+		}
+	}
+	// Without a hint file the next Open reads the data file instead.
+	if err := db.writeHint(f); err != nil {
+		db.opt.Logger.Warn("write a hint file", "file", f.name(), "err", err)
+	}
+	return nil
+}
+
+// commit does the steps after the copying, for the files that were copied.
+func (m *merger) commit() error {
+	db := m.db
+	db.merge.at(stepCopied)
+	if err := m.list(); err != nil {
+		return err
+	}
+	db.merge.at(stepListed)
+	from := make(map[*dataFile]bool, len(m.copied))
+	for _, f := range m.copied {
+		from[f] = true
+	}
+	for _, f := range m.outs {
+		if err := db.moveEntries(f, from); err != nil {
+			return db.readFailed(err)
+		}
+	}
+	db.merge.at(stepMoved)
+	if err := db.Sync(); err != nil {
+		return err
+	}
+	e := &manifestEdit{}
+	for _, f := range m.copied {
+		e.remove = append(e.remove, f.number)
+	}
+	db.filesMu.Lock()
+	err := db.changeFilesLocked(e, nil, m.copied)
+	db.filesMu.Unlock()
+	if err != nil {
+		return err
+	}
+	db.merge.at(stepCommitted)
+	for _, f := range m.outs {
+		m.reclaimed -= f.meta.size
+	}
+	for _, f := range m.copied {
+		m.reclaimed += f.meta.size
+	}
+	db.merge.retire(m.copied)
+	discard(m.copied, db.opt.Logger)
+	return nil
+}
+
+// list adds the new files to the list.
+func (m *merger) list() error {
+	if len(m.outs) == 0 {
+		return nil
+	}
+	db := m.db
+	e := &manifestEdit{}
+	for _, f := range m.outs {
+		e.add = append(e.add, f.meta)
+	}
+	db.filesMu.Lock()
+	defer db.filesMu.Unlock()
+	if err := db.changeFilesLocked(e, m.outs, nil); err != nil {
+		db.merge.limbo = append(db.merge.limbo, m.outs...)
+		return err
+	}
+	return nil
+}
+
+// report tells Options.Progress and Stats how far the merge is.
+func (m *merger) report() {
+	now := time.Now()
+	if now.Sub(m.reported) < mergeReport {
+		return
+	}
+	m.reported = now
+	m.db.merge.progress(m.done, m.total)
+	if m.db.opt.Progress == nil {
+		return
+	}
+	p := Progress{Work: "merge", DoneBytes: m.done, TotalBytes: m.total}
+	if m.done > 0 {
+		p.ETA = time.Duration(float64(now.Sub(m.started)) * float64(m.total-m.done) / float64(m.done))
+	}
+	m.db.opt.Progress(p)
+}
+
+// mergeOutput is a new file that is being written.
+type mergeOutput struct {
+	f       *dataFile
+	written int64 // length of the file
+	buf     []byte
+	// A run of records with consecutive sequence numbers is one frame.
+	run      int    // where the frame begins in buf; -1: none is open
+	runSeq   uint64 // of its first record
+	runCount int
+}
+
+// fits reports whether another record and the footer fit into the file.
+func (o *mergeOutput) fits(size int, limit int64) bool {
+	end := o.written + int64(len(o.buf))
+	return end == fileHeaderBytes || end+frameHeaderBytes+int64(size)+footerBytes <= limit
+}
+
+// add appends a record to the file's buffer.
+func (o *mergeOutput) add(kind recordKind, seq uint64, raw []byte) {
+	if o.run >= 0 && (seq != o.runSeq+uint64(o.runCount) || len(o.buf)-o.run+len(raw) > mergeFrameBytes) {
+		o.endRun()
+	}
+	if o.run < 0 {
+		o.run, o.runSeq, o.runCount = len(o.buf), seq, 0
+		o.buf = append(o.buf, make([]byte, frameHeaderBytes)...)
+	}
+	o.buf = append(o.buf, raw...)
+	o.runCount++
+	f := o.f
+	f.records.Add(1)
+	f.total.Add(int64(len(raw)))
+	if kind == kindTombstone || kind == kindElemTombstone {
+		f.tombstones.Add(1)
+		f.addTombstoneBytes(int64(len(raw)))
+	}
+	if was := f.minSeq.Load(); was == 0 || seq < was {
+		f.minSeq.Store(seq)
+	}
+	f.maxSeq.Store(max(f.maxSeq.Load(), seq))
+}
+
+// endRun makes the open run a frame.
+func (o *mergeOutput) endRun() {
+	if o.run < 0 {
+		return
+	}
+	putFrameHeader(o.buf[o.run:], frameHeader{
+		flags: frameMerged, payloadLen: uint32(len(o.buf) - o.run - frameHeaderBytes), baseSeq: o.runSeq,
+	}, o.f.salted)
+	o.run = -1
+}
+
+// write writes the buffer, after making sure that the disk has the room for it
+// and for the footer.
+func (o *mergeOutput) write() error {
+	o.endRun()
+	if len(o.buf) == 0 {
+		return nil
+	}
+	f := o.f
+	end := o.written + int64(len(o.buf))
+	if err := f.file.Preallocate(end + footerBytes); err != nil {
+		return noSpaceError(err)
+	}
+	if err := writeRetry(f.file, o.buf, o.written); err != nil {
+		return noSpaceError(fmt.Errorf("write %s: %w", f.name(), err))
+	}
+	o.written, o.buf = end, o.buf[:0]
+	f.flushed.Store(end)
+	return nil
+}
+
+// noSpaceError marks an error of a full disk.
+func noSpaceError(err error) error {
+	if isNoSpace(err) {
+		return fmt.Errorf("%w: %w", ErrNoSpace, err)
+	}
+	return err
+}
+
+// rateLimiter spreads writes over time. It lets a burst of a quarter of a second
+// through.
+type rateLimiter struct {
+	bytesPerSecond int64 // not positive: no limit
+	until          time.Time
+}
+
+// wait notes n bytes as written and waits until that fits the rate.
+func (l *rateLimiter) wait(ctx context.Context, n int) error {
+	if l.bytesPerSecond <= 0 {
+		return context.Cause(ctx)
+	}
+	now := time.Now()
+	if l.until.Before(now) {
+		l.until = now
+	}
+	l.until = l.until.Add(time.Duration(float64(n) / float64(l.bytesPerSecond) * float64(time.Second)))
+	ahead := l.until.Sub(now) - time.Second/4
+	if ahead <= 0 {
+		return context.Cause(ctx)
+	}
+	timer := time.NewTimer(ahead)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,255 @@
+package engine
+
+import "cmp"
+
+// This file answers one question and does one thing: is a record of an immutable
+// file still the one that the keydir means, and if so, let the keydir mean the
+// copy of it.
+
+// recordVerdict is what a merge does with a record.
+type recordVerdict uint8
+
+const (
+	recordDead    recordVerdict = 0 // nothing refers to it
+	recordLive    recordVerdict = 1 // an entry refers to it
+	recordKept    recordVerdict = 2 // nothing refers to it, but it hides older records
+	recordDropped recordVerdict = 3 // a tombstone that hides nothing any more
+)
+
+// judgeRecord says what to do with the record at offset in f. No sequence number
+// below lowest is in a file outside of the merge.
+func (db *DB) judgeRecord(f *dataFile, r *record, seq uint64, offset int64, lowest uint64) recordVerdict {
+	v := recordDead
+	switch r.kind {
+	case kindPut, kindExpire:
+		s := db.shardOf(r.key)
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		if e := s.findEntry(r.space, r.key); e != nil && headIs(e, r.kind, f, seq, makeLocation(f.number, offset)) {
+			v = recordLive
+		}
+	case kindTombstone:
+		s := db.shardOf(r.key)
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		if db.spaceExists(r.space) && s.findEntry(r.space, r.key) == nil {
+			v = tombstoneVerdict(seq, lowest)
+		}
+	case kindElemPut, kindElemTombstone:
+		db.withCollection(CollectionID(r.coll), false, func(c *Collection) {
+			e := c.find(r.key)
+			switch {
+			case r.kind == kindElemPut && e != nil && elementIs(e, f, seq, makeLocation(f.number, offset)):
+				v = recordLive
+			case r.kind == kindElemTombstone && e == nil:
+				v = tombstoneVerdict(seq, lowest)
+			}
+		})
+	case kindSpaceMap:
+		// A keyspace that this opening of the database does not have stays mapped.
+		if int64(r.number) >= int64(len(db.spaces)) || db.mapSeqOf(int(r.number)) == seq {
+			v = recordKept
+		}
+	}
+	return v
+}
+
+// mapSeqOf returns the sequence number of the record that maps a number to its
+// keyspace. It changes only while all shards are locked, so one is enough here.
+func (db *DB) mapSeqOf(number int) uint64 {
+	s := &db.shards[0]
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return db.spaces[number].Load().mapSeq
+}
+
+// tombstoneVerdict is for a tombstone whose key does not exist.
+func tombstoneVerdict(seq, lowest uint64) recordVerdict {
+	if seq < lowest {
+		return recordDropped
+	}
+	return recordKept
+}
+
+// headIs reports whether an entry refers to a record of its key: as the value,
+// by location; as a value that the entry holds itself, or as an expiry, by
+// sequence number and file, because after a merge that failed a record may be in
+// two files.
+func headIs(e *entry, kind recordKind, f *dataFile, seq uint64, at location) bool {
+	if kind == kindExpire {
+		return e.flags&flagExpireRec != 0 && e.seq == seq && e.recFile == f.slot
+	}
+	if e.flags&flagInline != 0 {
+		return e.flags&flagExpireRec == 0 && e.seq == seq && e.recFile == f.slot
+	}
+	return e.loc == at
+}
+
+// elementIs is headIs for an element.
+func elementIs(e *element, f *dataFile, seq uint64, at location) bool {
+	if e.flags&flagInline != 0 {
+		return e.seq == seq && e.recFile == f.slot
+	}
+	return e.loc == at
+}
+
+// findEntry returns the entry of a key that exists in the keyspace with an
+// internal number, or nil. REQUIRES: the shard is locked.
+func (s *shard) findEntry(space uint32, key []byte) *entry {
+	t := s.tableOf(space)
+	if t == nil {
+		return nil
+	}
+	slot, ok := t.index.get(key)
+	if !ok {
+		return nil
+	}
+	if e := t.slots.at(slot); e.flags&flagGhost == 0 {
+		return e
+	}
+	return nil
+}
+
+// spaceExists reports whether some number is mapped to a keyspace. REQUIRES: a
+// shard is locked.
+func (db *DB) spaceExists(id uint32) bool {
+	for i := range db.spaces {
+		if db.spaces[i].Load().id == id {
+			return true
+		}
+	}
+	return false
+}
+
+// withCollection calls fn with the collection of an id while its shard is
+// locked, if there is one. RENAME may give it to another shard meanwhile.
+func (db *DB) withCollection(id CollectionID, write bool, fn func(c *Collection)) {
+	for {
+		c := db.colls.get(id)
+		if c == nil {
+			return
+		}
+		n := c.shard.Load()
+		if n == noShard {
+			return // no key names it, and no committed record can be in it
+		}
+		if db.tryCollection(c, n, write, fn) {
+			return
+		}
+	}
+}
+
+func (db *DB) tryCollection(c *Collection, shard uint32, write bool, fn func(c *Collection)) bool {
+	s := &db.shards[shard]
+	if write {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	} else {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+	}
+	if c.shard.Load() != shard {
+		return false
+	}
+	if db.colls.get(c.id) == c {
+		fn(c)
+	}
+	return true
+}
+
+// moveEntries lets the entries that still refer to a file of from refer to the
+// copies in to. It is enough that the entry of a record's key refers to one of
+// those files: it can only have gone from there to the log since it was copied.
+func (db *DB) moveEntries(to *dataFile, from map[*dataFile]bool) error {
+	v := mover{db: db, to: to, from: from}
+	end, reason, err := to.scanFrames(fileHeaderBytes, to.meta.dataEnd, func(f *frame) error {
+		if _, err := f.checkRecords(); err != nil {
+			return err
+		}
+		return f.eachRecord(v.record)
+	})
+	if err != nil {
+		return err
+	}
+	if reason != "" || end != to.meta.dataEnd {
+		return &CorruptError{File: to.name(), Offset: end, Reason: cmp.Or(reason, "the data ends early")}
+	}
+	return nil
+}
+
+// mover is one pass over a merged file.
+type mover struct {
+	db   *DB
+	to   *dataFile
+	from map[*dataFile]bool
+}
+
+func (v *mover) record(r *record, seq uint64, offset int64, size int) error {
+	at := makeLocation(v.to.number, offset)
+	switch r.kind {
+	case kindPut, kindExpire:
+		s := v.db.shardOf(r.key)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if e := s.findEntry(r.space, r.key); e != nil {
+			v.moveHead(e, r.kind, seq, at, int64(size))
+		}
+	case kindElemPut:
+		v.db.withCollection(CollectionID(r.coll), true, func(c *Collection) {
+			if e := c.find(r.key); e != nil && e.seq == seq {
+				v.moveElement(e, at, int64(size))
+			}
+		})
+	case kindSpaceMap:
+		if n := int64(r.number); n < int64(len(v.db.spaces)) && v.db.mapSeqOf(int(n)) == seq {
+			v.to.live.Add(int64(size))
+		}
+	case kindTombstone, kindElemTombstone:
+		// No entry refers to it.
+	}
+	return nil
+}
+
+// moveHead moves an entry to the copy of its put or expire record.
+func (v *mover) moveHead(e *entry, kind recordKind, seq uint64, at location, size int64) {
+	newest := e.flags&flagExpireRec == 0 || kind == kindExpire
+	if newest && e.seq != seq || kind == kindExpire && e.flags&flagExpireRec == 0 {
+		return
+	}
+	files := v.db.files.Load()
+	var old *dataFile
+	if kind == kindPut && e.flags&flagInline == 0 {
+		old = files.get(e.loc.file())
+	} else {
+		old = files.bySlot(e.recFile)
+	}
+	if !v.from[old] {
+		return
+	}
+	if kind == kindPut && e.flags&flagInline == 0 {
+		e.loc = at
+	}
+	if newest {
+		e.recFile = v.to.slot
+	}
+	v.account(old, size)
+}
+
+// moveElement is moveHead for an element.
+func (v *mover) moveElement(e *element, at location, size int64) {
+	old := v.db.files.Load().bySlot(e.recFile)
+	if !v.from[old] {
+		return
+	}
+	if e.flags&flagInline == 0 {
+		e.loc = at
+	}
+	e.recFile = v.to.slot
+	v.account(old, size)
+}
+
+// account moves the live bytes of a record.
+func (v *mover) account(from *dataFile, size int64) {
+	from.live.Add(-size)
+	v.to.live.Add(size)
+}
