@@ -65,7 +65,7 @@ func cmdCommandInfo(c *client, args [][]byte) {
 		if cmd := c.srv.table.byFullName(name); cmd != nil {
 			c.commandInfo(cmd)
 		} else {
-			c.nullArray()
+			c.null()
 		}
 	}
 }
