@@ -191,12 +191,12 @@ var networkDirectives = []directive{
 	{
 		name: "min-replicas-to-write", aliases: []string{"min-slaves-to-write"}, kind: intKind{0, maxInt32}, def: "0",
 		access: field(func(s *Settings) *int64 { return &s.MinReplicas }),
-		doc:    "Refuse writes with fewer connected replicas than this; there are none yet, so any value but 0 refuses them.",
+		doc:    "Replication is not built yet, and writes are not refused for want of replicas.", flags: inert,
 	},
 	{
 		name: "min-replicas-max-lag", aliases: []string{"min-slaves-max-lag"}, kind: intKind{0, maxInt32}, def: "10",
 		access: field(func(s *Settings) *int64 { return &s.MinReplicasMaxLag }),
-		doc:    "Seconds since a replica was last heard of for it to count; 0 turns min-replicas-to-write off.",
+		doc:    "Replication is not built yet.", flags: inert,
 	},
 }
 
