@@ -393,3 +393,50 @@ func BenchmarkCollection(b *testing.B) {
 		})
 	}
 }
+
+// Cursors that clients hold are hashes: the function is part of the format.
+func TestHashSubkeyIsFixed(t *testing.T) {
+	long := bytes.Repeat([]byte("0123456789"), 10)
+	want := map[int]uint64{
+		0: 0x31416b84b0d6ea2f, 1: 0xc80177c19c403c9e, 3: 0xd828a8da8cb491dd,
+		4: 0xbd2b7b0a02f49002, 7: 0xb618f1d09a0f34f7, 8: 0xfa9a06a963fe24a6,
+		15: 0x5dd0d1db1d8d819b, 16: 0x6e0f286b5b466618, 17: 0x6369755f5a7397f8,
+		32: 0x5a58c906dff2258, 33: 0xf9fe40ca598a0702, 100: 0x968b3f811b302a78,
+	}
+	for n, hash := range want {
+		if got := hashSubkey(collectionSeed, long[:n]); got != hash {
+			t.Errorf("the hash of %d bytes is %#x, want %#x", n, got, hash)
+		}
+	}
+}
+
+// No two of many similar subkeys collide, and every bit is set about half the
+// time, in the hash and in its change when one bit of the subkey changes.
+func TestHashSubkeySpreads(t *testing.T) {
+	const n = 100_000
+	seen := make(map[uint64]bool, n)
+	var set, flipped [64]int
+	for i := range n {
+		key := fmt.Appendf(nil, "%0*d", 1+i%40, i)
+		h := hashSubkey(collectionSeed, key)
+		seen[h] = true
+		key[i%len(key)] ^= 1 << (i % 8)
+		change := h ^ hashSubkey(collectionSeed, key)
+		for bit := range 64 {
+			set[bit] += int(h >> bit & 1)
+			flipped[bit] += int(change >> bit & 1)
+		}
+	}
+	distinct := map[string]bool{}
+	for i := range n {
+		distinct[fmt.Sprintf("%0*d", 1+i%40, i)] = true
+	}
+	if len(seen) != len(distinct) {
+		t.Errorf("%d subkeys have %d hashes", len(distinct), len(seen))
+	}
+	for bit := range 64 {
+		if set[bit] < n*48/100 || set[bit] > n*52/100 || flipped[bit] < n*48/100 || flipped[bit] > n*52/100 {
+			t.Errorf("bit %d is set in %d of %d hashes and changes in %d", bit, set[bit], n, flipped[bit])
+		}
+	}
+}

@@ -329,6 +329,7 @@ func FuzzIndex(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		under := []*indexUnderTest{newIndexUnderTest(IndexART), newIndexUnderTest(IndexPlar)}
 		var last []byte
+		data = data[:min(len(data), 4000)]
 		for len(data) > 0 {
 			n := min(int(data[0]), len(data)-1)
 			last, data = data[1:1+n], data[1+n:]
@@ -353,6 +354,7 @@ func FuzzART(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, repeat uint8) {
 		u := newIndexUnderTest(IndexART)
 		var last []byte
+		data = data[:min(len(data), 400)] // every step walks over all keys
 		for len(data) > 0 {
 			n := min(int(data[0]), len(data)-1)
 			last = nil
