@@ -380,7 +380,7 @@ func (f *frame) checkRecords() (n int, err error) {
 		}
 		b = b[k:]
 	}
-	if n == 0 || (n > 1 && f.flags&frameMerged != 0) {
+	if n == 0 {
 		return n, &badRecordError{fmt.Sprintf("frame has %d records", n)}
 	}
 	return n, nil

@@ -34,6 +34,7 @@ type DB struct {
 	files    atomic.Pointer[fileSet]
 	nextFile atomic.Uint32 // the next number to take
 
+	logEnd    uint64        // counters.logEnd, as of Open
 	nextColl  atomic.Uint64 // counter part of the next CollectionID
 	nextSpace atomic.Uint32 // the next internal number
 
@@ -227,7 +228,7 @@ func (db *DB) releaseFiles() error {
 func (db *DB) countersNow() counters {
 	return counters{
 		nextSeq: db.log.endSeq.Load() + 1, nextFile: db.nextFile.Load(),
-		nextColl: db.nextColl.Load(), nextSpace: db.nextSpace.Load(),
+		nextColl: db.nextColl.Load(), nextSpace: db.nextSpace.Load(), logEnd: db.logEnd,
 	}
 }
 

@@ -77,17 +77,8 @@ func newLoader(db *DB) *loader {
 
 // frame loads the records of a frame of a log file and counts them.
 func (ld *loader) frame(f *dataFile, fr *frame, n int) error {
-	f.records.Add(int64(n))
-	f.total.Add(int64(len(fr.payload)))
-	if f.minSeq.Load() == 0 || fr.baseSeq < f.minSeq.Load() {
-		f.minSeq.Store(fr.baseSeq)
-	}
-	f.maxSeq.Store(max(f.maxSeq.Load(), fr.baseSeq+uint64(n)-1))
-	return fr.eachRecord(func(r *record, seq uint64, offset int64, size int) error {
-		if r.kind == kindTombstone || r.kind == kindElemTombstone {
-			f.tombstones.Add(1)
-			f.tombBytes.Add(int64(size))
-		}
+	countFrame(f, fr, n)
+	return fr.eachRecord(func(r *record, seq uint64, offset int64, _ int) error {
 		ld.apply(&loadRecord{
 			kind: r.kind, flags: r.flags, tag: r.tag, space: r.space, number: r.number, coll: r.coll,
 			expireMs: r.expireMs, key: r.key, size: uint32(len(r.value)), inline: inlineOrZero(r.value),

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,11 +41,16 @@ type log struct {
 	nextSeq  uint64
 	chunk    *tailChunk // the last chunk of active
 	closed   bool
-	noSpace  error // why reserving room failed last; nil once it worked again
-	failed   error // sticky, wraps ErrFailed
+	// stalled says why the tail could not be written; nil once it was. Commits
+	// are refused meanwhile.
+	stalled error
+	// lost says that a sync failed, so that nobody knows what is on the disk after
+	// the last good one. Commits are refused until rescue has written it again.
+	lost error
+	// failed is set when nothing can help any more; it stays.
+	failed error
 
-	failure    atomic.Pointer[error] // as failed, for readers without mu
-	tailBytes  atomic.Int64          // in memory: not flushed or not synced
+	tailBytes  atomic.Int64 // in memory: not flushed or not synced
 	flushedSeq atomic.Uint64
 	syncedSeq  atomic.Uint64
 	endSeq     atomic.Uint64
@@ -89,10 +95,15 @@ func (l *log) append(frame []byte, records uint64, small bool) (placed, error) {
 }
 
 func (l *log) refusedLocked() error {
-	if l.closed {
+	switch {
+	case l.closed:
 		return ErrClosed
+	case l.failed != nil:
+		return l.failed
+	case l.lost != nil:
+		return l.lost
 	}
-	return l.failed
+	return l.stalled
 }
 
 // roomForLocked makes sure that n bytes fit at the end of the active file,
@@ -212,7 +223,7 @@ func (l *log) prepareSpare() error {
 		if isNoSpace(err) {
 			return fmt.Errorf("%w: %w", ErrNoSpace, err)
 		}
-		return err
+		return fmt.Errorf("%w: %w", ErrFailed, err)
 	}
 	if !l.db.opt.NoPreallocate {
 		// A full disk is no error yet: it is when somebody needs the room.
@@ -249,17 +260,25 @@ func (l *log) reserveRoom(file *dataFile, need int64, must bool) error {
 	defer l.mu.Unlock()
 	if err == nil {
 		file.log.allocated = to
-		l.noSpace = nil
 		return nil
 	}
 	if !isNoSpace(err) {
-		return fmt.Errorf("engine: reserve room in %s: %w", file.name(), err)
+		return fmt.Errorf("%w: reserve room in %s: %w", ErrFailed, file.name(), err)
 	}
-	l.noSpace = err
 	if must {
 		return fmt.Errorf("%w: %w", ErrNoSpace, err)
 	}
 	return nil
+}
+
+// recovered ends the refusal of commits after a write that failed.
+func (l *log) recovered() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stalled != nil {
+		l.stalled = nil
+		l.db.opt.Logger.Info("the log can be written again")
+	}
 }
 
 // pending is a piece of the tail that is not written.
@@ -307,12 +326,13 @@ func (l *log) flush(seq uint64) error {
 	return l.flushHeld()
 }
 
-// flushHeld writes the tail. REQUIRES: writeMu is held.
+// flushHeld writes the tail. After a failure it may simply be called again: the
+// tail is still there. REQUIRES: writeMu is held.
 func (l *log) flushHeld() error {
 	l.mu.Lock()
-	if l.failed != nil {
+	if l.failed != nil || l.lost != nil {
 		defer l.mu.Unlock()
-		return l.failed
+		return cmp.Or(l.failed, l.lost)
 	}
 	todo, ends, endSeq := l.pendingLocked()
 	l.mu.Unlock()
@@ -325,6 +345,7 @@ func (l *log) flushHeld() error {
 		e.file.flushed.Store(e.offset)
 	}
 	l.flushedSeq.Store(endSeq)
+	l.recovered()
 	l.dropTail()
 	if l.tailBytes.Load() > unsyncedLimit {
 		l.wake()
@@ -399,9 +420,9 @@ func (l *log) syncHeld() error {
 		return err
 	}
 	l.mu.Lock()
-	if l.failed != nil {
+	if l.failed != nil || l.lost != nil {
 		defer l.mu.Unlock()
-		return l.failed
+		return cmp.Or(l.failed, l.lost)
 	}
 	// The number is read before the offsets: a flush that ends in between may make
 	// the offsets say more, never less.
@@ -426,21 +447,53 @@ func (l *log) syncHeld() error {
 	return nil
 }
 
+// fail refuses everything from now on.
 func (l *log) fail(cause error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.failed == nil {
 		l.failed = fmt.Errorf("%w: %w", ErrFailed, cause)
-		err := l.failed
-		l.failure.Store(&err)
-		l.db.opt.Logger.Error("storage failed, writes are refused", "err", cause)
+		l.db.opt.Logger.Error("storage failed, writes are refused until a restart", "err", cause)
 	}
 	return l.failed
 }
 
-func (l *log) writeFailed(cause error) error { return l.fail(cause) }
+// writeFailed handles a write that failed twice. The tail still has the bytes,
+// so commits are refused until a later try succeeds. With SyncAlways only a full
+// disk is such a case: after any other error the database stops.
+func (l *log) writeFailed(cause error) error {
+	if SyncPolicy(l.sync.Load()) == SyncAlways && !isNoSpace(cause) {
+		return l.fail(cause)
+	}
+	kind := ErrFailed
+	if isNoSpace(cause) {
+		kind = ErrNoSpace
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stalled == nil {
+		l.db.opt.Logger.Error("the log cannot be written, writes are refused until it can", "err", cause)
+	}
+	l.stalled = fmt.Errorf("%w: %w", kind, cause)
+	return l.stalled
+}
 
-func (l *log) syncFailed(cause error) error { return l.fail(cause) }
+// syncFailed handles a sync that failed. The system may have dropped the pages
+// and report the next sync as good (Rebello et al., "Can Applications Recover
+// from fsync Failures?", ATC 2020), so it is never tried again on the same bytes.
+func (l *log) syncFailed(cause error) error {
+	switch SyncPolicy(l.sync.Load()) {
+	case SyncAlways, SyncNever:
+		return l.fail(cause)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lost == nil {
+		l.lost = fmt.Errorf("%w: %w", ErrFailed, cause)
+		l.db.opt.Logger.Error("a sync failed, writes are refused until what it lost is written again", "err", cause)
+	}
+	return l.lost
+}
 
 func (l *log) warn(what string, err error) { l.db.opt.Logger.Warn(what, "err", err) }
 

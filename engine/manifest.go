@@ -33,7 +33,7 @@ import (
 //	seal file    2 | number(v) | size(v) | dataEnd(v) | minSeq(v) | maxSeq(v) |
 //	                 records(v) | tombstones(v) | recordBytes(v) | tombstoneBytes(v)
 //	remove file  3 | number(v)
-//	counters     4 | nextSeq(v) | nextFile(v) | nextCollection(v) | nextSpace(v)
+//	counters     4 | nextSeq(v) | nextFile(v) | nextCollection(v) | nextSpace(v) | logEnd(v)
 //	hash seed    5 | seed u64
 //	clean close  6 | 0 or 1 u8
 //
@@ -85,6 +85,9 @@ type counters struct {
 	nextFile  uint32
 	nextColl  uint64 // the counter, without the order bits
 	nextSpace uint32
+	// logEnd is the sequence number that the first frame has to have which is in
+	// no sealed file: damage at the end of the log is told from a gap by it.
+	logEnd uint64
 }
 
 func (c *counters) raise(d counters) {
@@ -92,6 +95,7 @@ func (c *counters) raise(d counters) {
 	c.nextFile = max(c.nextFile, d.nextFile)
 	c.nextColl = max(c.nextColl, d.nextColl)
 	c.nextSpace = max(c.nextSpace, d.nextSpace)
+	c.logEnd = max(c.logEnd, d.logEnd)
 }
 
 // manifestState is the sum of all edits.
@@ -152,6 +156,7 @@ func (e *manifestEdit) encode() []byte {
 		v(uint64(c.nextFile))
 		v(c.nextColl)
 		v(uint64(c.nextSpace))
+		v(c.logEnd)
 	}
 	if e.clean != nil {
 		b = append(b, opCleanClose, 0)
@@ -188,6 +193,9 @@ func (s *manifestState) apply(b []byte) error {
 			m.records, m.tombstones = f.uvarint(max64), f.uvarint(max64)
 			m.recordBytes, m.tombBytes = int64(f.uvarint(max63)), int64(f.uvarint(max63))
 			s.files[number] = m
+			if m.kind == fileLog && m.records > 0 {
+				s.counters.logEnd = max(s.counters.logEnd, m.maxSeq+1)
+			}
 		case opRemoveFile:
 			number := uint32(f.uvarint(max32))
 			if _, ok := s.files[number]; !ok {
@@ -195,7 +203,7 @@ func (s *manifestState) apply(b []byte) error {
 			}
 			delete(s.files, number)
 		case opCounters:
-			s.counters.raise(counters{f.uvarint(max64), uint32(f.uvarint(max32)), f.uvarint(max64), uint32(f.uvarint(max32))})
+			s.counters.raise(counters{f.uvarint(max64), uint32(f.uvarint(max32)), f.uvarint(max64), uint32(f.uvarint(max32)), f.uvarint(max64)})
 		case opHashSeed:
 			s.hashSeed = f.u64()
 		case opCleanClose:
@@ -462,7 +470,7 @@ func createManifest(fs FS, dir string, nowMs int64) (*manifest, error) {
 	m.uuid = m.header.uuid
 	m.state = manifestState{
 		files:    make(map[uint32]fileMeta),
-		counters: counters{nextSeq: 1, nextFile: 1, nextColl: 1, nextSpace: firstFreshSpace},
+		counters: counters{nextSeq: 1, nextFile: 1, nextColl: 1, nextSpace: firstFreshSpace, logEnd: 1},
 		hashSeed: randomUint64(),
 	}
 	if err := m.rewriteLocked(&m.state); err != nil {

@@ -121,52 +121,63 @@ func (db *DB) openFiles() error {
 type logTail struct {
 	file    *dataFile
 	dataEnd int64
-	cut     int64 // bytes past dataEnd that are not zero
+	cut     int64 // bytes past dataEnd up to the last one that is not zero
 	reason  string
 }
 
+// errFooter ends a scan at a footer: the file was about to be sealed.
+var errFooter = errors.New("footer")
+
 // replay reads a log file that was not sealed, giving each good frame to ld.
-// next is the sequence number that has to follow, 0 if any may.
-func (db *DB) replay(ld *loader, f *dataFile, next uint64) (logTail, uint64, error) {
+// next is the sequence number that the log has to go on with. A file may begin
+// below it, with frames that the file before has as well: those were written
+// again after a failed sync. One that begins above it comes after a gap, which
+// gap says.
+func (db *DB) replay(ld *loader, f *dataFile, next uint64) (t logTail, after uint64, gap bool, err error) {
 	size, err := f.file.Size()
 	if err != nil {
-		return logTail{}, next, err
+		return t, next, false, err
 	}
-	t := logTail{file: f, dataEnd: fileHeaderBytes}
-	stop := errors.New("stop")
+	t.file = f
+	expect := uint64(0) // in this file; 0: any
 	end, reason, err := f.scanFrames(fileHeaderBytes, size, func(fr *frame) error {
 		if fr.flags&frameFooter != 0 {
-			return stop
+			return errFooter
 		}
 		n, err := fr.checkRecords()
 		if err != nil {
 			return err
 		}
-		if next != 0 && fr.baseSeq != next {
-			return &badRecordError{fmt.Sprintf("frame has sequence number %d, expected %d", fr.baseSeq, next)}
+		if expect == 0 && fr.baseSeq > next {
+			gap = true
+			return &badRecordError{fmt.Sprintf("the log goes on at sequence number %d, expected %d", fr.baseSeq, next)}
 		}
-		next = fr.baseSeq + uint64(n)
+		if expect != 0 && fr.baseSeq != expect {
+			return &badRecordError{fmt.Sprintf("frame has sequence number %d, expected %d", fr.baseSeq, expect)}
+		}
+		expect = fr.baseSeq + uint64(n)
+		next = max(next, expect)
 		return ld.frame(f, fr, n)
 	})
-	if errors.Is(err, stop) {
+	if errors.Is(err, errFooter) {
 		err, reason = nil, ""
 	}
 	if err != nil {
-		return t, next, err
+		return t, next, gap, err
 	}
 	t.dataEnd, t.reason = end, reason
 	f.flushed.Store(end)
-	if reason == "" {
-		return t, next, nil
+	if reason != "" && !gap {
+		t.cut, err = db.checkTail(f, end, size, fileEnd{f, end}, reason)
 	}
-	t.cut, err = db.checkTail(f, end, size, reason)
-	return t, next, err
+	return t, next, gap, err
 }
 
-// checkTail decides whether what follows a bad frame at offset from is a torn
-// tail. It is damage if a later frame says that the disk had it all by then. The
-// result is the number of bytes up to the last one that is not zero.
-func (db *DB) checkTail(f *dataFile, from, size int64, reason string) (cut int64, err error) {
+// checkTail decides whether what follows offset from is part of a torn tail that
+// begins at bad. It is damage if a frame in it says that the disk had more than
+// from of this file already: files are synced in order. The result is the number
+// of bytes up to the last one that is not zero.
+func (db *DB) checkTail(f *dataFile, from, size int64, bad fileEnd, reason string) (cut int64, err error) {
 	r := blockReader{src: f.file, limit: size}
 	for at := from; at < size; {
 		b, err := r.at(at, blockBytes)
@@ -180,11 +191,11 @@ func (db *DB) checkTail(f *dataFile, from, size int64, reason string) (cut int64
 			if i+frameHeaderBytes > len(b) || b[i] != frameMagic&0xff {
 				continue
 			}
-			h, bad := decodeFrameHeader(b[i:], f.salted)
-			if bad == "" && int64(h.knownSynced) > from {
-				return 0, &CorruptError{File: f.name(), Offset: from, Reason: fmt.Sprintf(
-					"%s, and a later frame at %d says that the disk had everything up to %d; run `bitkv-redis repair` to keep what is before it",
-					reason, at+int64(i), h.knownSynced)}
+			h, invalid := decodeFrameHeader(b[i:], f.salted)
+			if invalid == "" && int64(h.knownSynced) > from {
+				return 0, &CorruptError{File: bad.file.name(), Offset: bad.offset, Reason: fmt.Sprintf(
+					"%s, but a frame at %d of %s says that the disk had everything up to %d; `bitkv-redis repair` keeps what is before the damage",
+					reason, at+int64(i), f.name(), h.knownSynced)}
 			}
 		}
 		if at+int64(len(b)) >= size {
@@ -214,69 +225,106 @@ func (db *DB) loadFiles(ld *loader) (tails []logTail, err error) {
 	if err := ld.sealedFiles(sealed); err != nil {
 		return nil, err
 	}
-	return db.replayAll(ld, open, logEnd(sealed))
-}
-
-// logEnd returns the sequence number that follows the sealed log files, 0 if
-// there are none.
-func logEnd(sealed []*dataFile) (next uint64) {
-	for _, f := range sealed {
-		if f.kind == fileLog && f.meta.records > 0 {
-			next = max(next, f.meta.maxSeq+1)
-		}
-	}
-	return next
+	return db.replayAll(ld, open, db.manifest.state.counters.logEnd)
 }
 
 // replayAll reads the log files that were not sealed. Past a gap the log is
 // over: what follows is a suffix that the disk took without what came before.
 func (db *DB) replayAll(ld *loader, files []*dataFile, next uint64) (tails []logTail, err error) {
-	over := ""
+	var bad fileEnd
+	reason := ""
 	for _, f := range files {
 		if f.kind != fileLog {
 			return nil, &CorruptError{File: manifestName, Offset: 0, Reason: f.name() + " is a merged file that is not sealed"}
 		}
-		if over != "" {
-			size, err := f.file.Size()
+		if reason == "" {
+			t, after, gap, err := db.replay(ld, f, next)
 			if err != nil {
 				return nil, err
 			}
-			cut, err := db.checkTail(f, fileHeaderBytes, size, over)
-			if err != nil {
-				return nil, err
+			next = after
+			if !gap {
+				tails = append(tails, t)
+				continue
 			}
-			tails = append(tails, logTail{file: f, dataEnd: fileHeaderBytes, cut: cut, reason: over})
-			continue
+			reason = t.reason
+			bad = fileEnd{f, fileHeaderBytes}
+			if n := len(tails); n > 0 {
+				bad = fileEnd{tails[n-1].file, tails[n-1].dataEnd}
+			}
 		}
-		t, after, err := db.replay(ld, f, next)
+		size, err := f.file.Size()
 		if err != nil {
 			return nil, err
 		}
-		next = after
-		if t.cut > 0 {
-			over = "the log ended in " + f.name()
+		cut, err := db.checkTail(f, fileHeaderBytes, size, bad, reason)
+		if err != nil {
+			return nil, err
 		}
-		tails = append(tails, t)
+		tails = append(tails, logTail{file: f, dataEnd: fileHeaderBytes, cut: cut, reason: reason})
 	}
 	return tails, nil
 }
 
 // sealTails cuts, syncs and seals the log files that were not sealed; those that
-// hold nothing leave the list.
+// hold nothing leave the list. One edit of the MANIFEST does it for all: if only
+// some were sealed, the next Open would miss the gap between them.
 func (db *DB) sealTails(tails []logTail) error {
+	var e manifestEdit
+	var sealed, empty []*dataFile
 	for _, t := range tails {
+		f := t.file
 		if t.cut > 0 {
-			db.opt.Logger.Warn("cut a torn tail", "file", t.file.name(), "offset", t.dataEnd, "bytes", t.cut, "reason", t.reason)
+			db.opt.Logger.Warn("cut a torn tail", "file", f.name(), "offset", t.dataEnd, "bytes", t.cut, "reason", t.reason)
 		}
 		if t.dataEnd == fileHeaderBytes {
-			if err := db.dropEmptyFile(t.file); err != nil {
-				return err
-			}
+			e.remove = append(e.remove, f.number)
+			empty = append(empty, f)
 			continue
 		}
-		if err := db.sealFile(t.file, t.dataEnd); err != nil {
+		meta, err := f.seal(t.dataEnd, db.manifest.uuid)
+		if err != nil {
 			return err
 		}
+		e.seal = append(e.seal, meta)
+		sealed = append(sealed, f)
+	}
+	if len(tails) == 0 {
+		return nil
+	}
+	db.filesMu.Lock()
+	err := db.changeFilesLocked(&e, nil, empty)
+	for i, f := range sealed {
+		f.setSealed(e.seal[i])
+	}
+	db.filesMu.Unlock()
+	if err != nil {
+		return err
+	}
+	for _, f := range empty {
+		f.removed.Store(true)
+		if err := f.release(); err != nil {
+			return err
+		}
+	}
+	for _, f := range sealed {
+		if err := db.adoptSealed(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adoptSealed maps a file that was just sealed and writes its hint file.
+func (db *DB) adoptSealed(f *dataFile) error {
+	if !db.opt.NoMmap && f.mapped.Load() == nil {
+		if err := f.mapFile(f.meta.size); err != nil {
+			return err
+		}
+	}
+	// Without a hint file the next Open reads the data file instead.
+	if err := db.writeHint(f); err != nil {
+		db.opt.Logger.Warn("write a hint file", "file", f.name(), "err", err)
 	}
 	return nil
 }
@@ -300,22 +348,22 @@ func (db *DB) sealFile(f *dataFile, dataEnd int64) error {
 	if err != nil {
 		return err
 	}
-	if err := db.writeHint(f); err != nil {
-		return err
-	}
 	db.filesMu.Lock()
-	defer db.filesMu.Unlock()
-	if err := db.changeFilesLocked(&manifestEdit{seal: []fileMeta{meta}}, nil, nil); err != nil {
+	err = db.changeFilesLocked(&manifestEdit{seal: []fileMeta{meta}}, nil, nil)
+	if err == nil {
+		f.setSealed(meta)
+	}
+	db.filesMu.Unlock()
+	if err != nil {
 		return err
 	}
-	f.meta = meta
-	f.sealed.Store(true)
-	return nil
+	return db.adoptSealed(f)
 }
 
 // removeUnlisted removes the files of ours that the MANIFEST does not list: what
 // a crash left of a merge, a rotation or a rewrite. A log file among them that
-// holds frames is refused: a log file is listed before its first frame.
+// holds frames which the MANIFEST does not know of is refused: a log file is
+// listed before its first frame.
 func (db *DB) removeUnlisted(names []string) error {
 	listed := db.manifest.snapshotState().files
 	removed := false
@@ -367,8 +415,9 @@ func (db *DB) checkUnlisted(path, name string) error {
 		}
 		return nil
 	}
-	if _, reason := decodeFrameHeader(b[fileHeaderBytes:], saltCRC(h.salt)); reason != "" {
-		return nil
+	fr, reason := decodeFrameHeader(b[fileHeaderBytes:], saltCRC(h.salt))
+	if reason != "" || fr.baseSeq < db.manifest.state.counters.nextSeq {
+		return nil // an old one, which a merge took out of the list
 	}
 	return &CorruptError{File: name, Offset: fileHeaderBytes, Reason: "it holds records, but MANIFEST does not list it"}
 }

@@ -11,6 +11,11 @@ const syncInterval = 500 * time.Millisecond
 
 // begin makes the active file of an opened database.
 func (l *log) begin() error {
+	seq := l.nextSeq - 1
+	l.endSeq.Store(seq)
+	l.flushedSeq.Store(seq)
+	l.syncedSeq.Store(seq)
+	l.db.logEnd = l.nextSeq
 	f, err := l.db.newLogFile()
 	if err != nil {
 		return err
@@ -24,10 +29,6 @@ func (l *log) begin() error {
 	}
 	l.active = f
 	l.unsealed = []*dataFile{f}
-	seq := l.nextSeq - 1
-	l.endSeq.Store(seq)
-	l.flushedSeq.Store(seq)
-	l.syncedSeq.Store(seq)
 	return nil
 }
 
@@ -75,8 +76,10 @@ func (l *log) syncLoop() {
 		case <-tick.C:
 		}
 		var err error
-		switch SyncPolicy(l.sync.Load()) {
-		case SyncNever:
+		switch {
+		case l.isLost():
+			err = l.rescue()
+		case SyncPolicy(l.sync.Load()) == SyncNever:
 			err = l.flush(l.endSeq.Load())
 		default:
 			err = l.syncTo(l.endSeq.Load())
