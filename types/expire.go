@@ -126,12 +126,10 @@ func (k Keyspace) PExpireTime(key []byte) int64 {
 	return h.ExpireMs
 }
 
+// roundSeconds leaves -1 and -2 as they are.
 func roundSeconds(ms int64) int64 {
-	switch {
-	case ms < 0:
+	if ms < 0 {
 		return ms
-	case ms > math.MaxInt64-500:
-		return ms / 1000
 	}
-	return (ms + 500) / 1000
+	return int64((uint64(ms) + 500) / 1000)
 }

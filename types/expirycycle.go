@@ -96,16 +96,13 @@ func (w *expiryWorker) round(deadline time.Time) {
 		s.noteStale(removed, expiring)
 	}()
 	for range s.eng.Shards() {
-		for s.hasExpired(w.shard) {
-			n, err := s.expireShard(w.shard)
+		for more := true; more; {
+			n, left, err := s.expireShard(w.shard)
 			removed += n
 			if w.report(err) {
 				return
 			}
-			if n == 0 {
-				break // somebody else was faster
-			}
-			if time.Now().After(deadline) {
+			if more = left; more && time.Now().After(deadline) {
 				s.counters.capReached.Add(1)
 				return
 			}
@@ -135,36 +132,27 @@ func (s *Store) noteStale(removed, expiring int) {
 	s.counters.stalePercBits.Store(math.Float64bits(now*0.05 + old*0.95))
 }
 
-// hasExpired looks, under a read lock, whether a shard has a key to remove.
-func (s *Store) hasExpired(shard int) bool {
-	var none ShardSet
-	tx := s.Begin(&none, false, 0)
-	defer tx.Rollback()
-	found := false
-	tx.eng.WithShard(shard, func() {
-		tx.eng.Expired(shard, tx.nowMs-1, 1, func(int, []byte, engine.Head) bool {
-			found = true
-			return false
-		})
-	})
-	return found
-}
-
 // expireShard removes up to expireBatch keys of one shard whose time has come.
-func (s *Store) expireShard(shard int) (removed int, err error) {
+// more is true if it may have left some.
+func (s *Store) expireShard(shard int) (removed int, more bool, err error) {
 	var set ShardSet
 	set.Add(shard)
 	tx := s.Begin(&set, true, 0)
-	tx.eng.Expired(shard, tx.nowMs-1, expireBatch, func(db int, key []byte, _ engine.Head) bool {
+	due := tx.nowMs - 1 // in its last millisecond a key still lives
+	if !tx.eng.Expiring(shard, due) {
+		tx.Rollback()
+		return 0, false, nil
+	}
+	tx.eng.Expired(shard, due, expireBatch, func(db int, key []byte, _ engine.Head) bool {
 		tx.removeExpired(db, key)
 		removed++
 		return true
 	})
 	seq, err := tx.Commit()
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	return removed, s.eng.Ack(seq)
+	return removed, true, s.eng.Ack(seq)
 }
 
 // removeLate removes keys that a reader met expired, if they still are, and
