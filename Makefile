@@ -1,0 +1,82 @@
+# The commands of this repository; `make help` lists them. Tools are pinned here
+# and not in go.mod, which names only what the product uses.
+
+GO            ?= go
+BIN           := bin/bitkv-redis
+PORT          ?= 6379
+DATA          ?= data
+FUZZTIME      ?= 30s
+
+STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT       := mvdan.cc/gofumpt@v0.12.0
+GOLANGCI      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+GOLANGCI_VER  := v2.15.0
+GOLANGCI_DIR  := $(CURDIR)/.cache/golangci-lint-$(GOLANGCI_VER)
+
+.DEFAULT_GOAL := help
+.PHONY: help build release run test race fuzz crash diff bench bench-full lint fmt check deps clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/bitkv-redis, statically linked
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/bitkv-redis
+
+release: ## build for each released platform into bin/, stripped
+	for arch in amd64 arm64; do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags '-s -w' \
+			-o $(BIN)-linux-$$arch ./cmd/bitkv-redis || exit 1; \
+	done
+
+run: build ## build, and serve port 6379 (PORT=) with the data in ./data (DATA=)
+	@mkdir -p $(DATA)
+	./$(BIN) --port $(PORT) --dir $(DATA)
+
+test: deps ## vet and every test; installs redis-server for the oracle if it is missing
+	$(GO) vet ./...
+	$(GO) test -timeout 20m ./...
+	$(GO) test -race -short -timeout 20m ./engine/... ./types/... ./resp/...
+	BITKV_TEST_RACE=1 BITKV_DIFF_COMMANDS=50000 BITKV_CRASH_CYCLES=30 \
+		$(GO) test -count=1 -timeout 20m -run 'Transcripts|Differential|Kill9|GoRedis|BadInput' ./tests
+
+race: deps ## every test with the race detector, in the tests and in the server they start
+	BITKV_TEST_RACE=1 $(GO) test -race -timeout 60m ./...
+
+fuzz: ## run every fuzz target for FUZZTIME (30s)
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+crash: deps ## kill -9 at random moments; BITKV_CRASH_CYCLES=300
+	$(GO) test -count=1 -timeout 120m -v -run 'Kill9|Judge' ./tests
+
+diff: deps ## random commands against redis-server; BITKV_DIFF_COMMANDS=200000
+	$(GO) test -count=1 -timeout 120m -v -run Differential ./tests
+
+bench: build deps ## the short benchmark against redis-server: a few minutes
+	$(GO) run ./bench -server ./$(BIN)
+
+bench-full: build deps ## the whole benchmark; writes docs/benchmarks.md
+	$(GO) run ./bench -server ./$(BIN) -full -write docs/benchmarks.md
+
+$(GOLANGCI_DIR)/golangci-lint:
+	GOBIN=$(GOLANGCI_DIR) $(GO) install $(GOLANGCI)@$(GOLANGCI_VER)
+
+lint: $(GOLANGCI_DIR)/golangci-lint ## the linters
+	$(GOLANGCI_DIR)/golangci-lint run ./...
+	$(GO) run $(STATICCHECK) ./...
+	@test -z "$$($(GO) run $(GOFUMPT) -l .)" || { $(GO) run $(GOFUMPT) -l .; echo "make fmt formats these"; exit 1; }
+
+fmt: ## format every file
+	$(GO) run $(GOFUMPT) -w .
+
+check: test lint ## what CI runs
+
+deps: ## install redis-server and redis-tools from Debian's packages, if missing
+	@scripts/deps.sh
+
+clean: ## remove what was built, and the tools
+	rm -rf bin .cache
