@@ -57,9 +57,7 @@ func (tx *Tx) digestShard(all *digest, db, shard int) (err error) {
 			if err = tx.digestHead(&d, &h); err != nil {
 				return false
 			}
-			for i := range all {
-				all[i] ^= d[i]
-			}
+			all.xor(d[:])
 			return true
 		})
 	})
