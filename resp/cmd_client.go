@@ -268,13 +268,7 @@ func cmdClientPause(c *client, args [][]byte) {
 		c.err(errPauseMode)
 		return
 	}
-	ms, ok := parseInt(args[2])
-	switch {
-	case !ok:
-		c.err(errTimeoutNotInt)
-	case ms < 0:
-		c.err(errTimeoutSign)
-	default:
+	if ms, ok := c.timeoutMs(args[2]); ok {
 		c.srv.pauseClients(mode, ms)
 		c.ok()
 	}

@@ -1,6 +1,9 @@
 package resp
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // connectionBindings are the commands about the connection, transactions
 // included.
@@ -202,7 +205,7 @@ func cmdWait(c *client, args [][]byte) {
 		c.err(errNotInt)
 		return
 	}
-	deadline, ok := c.timeoutMs(args[2])
+	ms, ok := c.timeoutMs(args[2])
 	if !ok {
 		return
 	}
@@ -211,26 +214,38 @@ func cmdWait(c *client, args [][]byte) {
 		return
 	}
 	c.park(parking{
-		deadline: deadline,
+		deadline: deadlineIn(ms),
 		resume:   func(c *client, _ bool) { c.int(0) },
 	})
 }
 
-// timeoutMs parses a timeout in milliseconds and returns when it will be over;
-// the zero time for 0, which is never. It reports false after an error reply.
-func (c *client) timeoutMs(arg []byte) (time.Time, bool) {
-	ms, ok := parseInt(arg)
+// timeoutMs parses a timeout in milliseconds, counted from now. It reports false
+// after an error reply.
+func (c *client) timeoutMs(arg []byte) (ms int64, ok bool) {
+	ms, ok = parseInt(arg)
 	switch {
 	case !ok:
 		c.err(errTimeoutNotInt)
 	case ms < 0:
 		c.err(errTimeoutSign)
-	case ms == 0:
-		return time.Time{}, true
+	case ms > math.MaxInt64-time.Now().UnixMilli():
+		c.err(errTimeoutRange)
 	default:
-		return time.Now().Add(time.Duration(min(ms, maxPauseMs)) * time.Millisecond), true
+		return min(ms, maxTimeoutMs), true
 	}
-	return time.Time{}, false
+	return 0, false
+}
+
+// maxTimeoutMs is a hundred years: much more would overflow a time.Duration.
+const maxTimeoutMs = 100 * 365 * 24 * 3600 * 1000
+
+// deadlineIn is when ms milliseconds will have passed; for 0, which means never,
+// the zero time.
+func deadlineIn(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(time.Duration(ms) * time.Millisecond)
 }
 
 // isPrintableWord reports whether s can stand in a line of CLIENT LIST: it has

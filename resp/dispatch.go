@@ -16,7 +16,7 @@ import (
 
 // execute handles one command line: a reply is appended, or the client parked.
 func (c *client) execute(args [][]byte) {
-	start := len(c.buf)
+	start, muted := len(c.buf), c.muted()
 	switch cmd := c.admit(args); {
 	case cmd == nil:
 	case c.queues(cmd):
@@ -25,23 +25,27 @@ func (c *client) execute(args [][]byte) {
 		c.call(cmd, args)
 	}
 	if !c.parking.on {
-		c.filterReply(start)
+		c.endReply(start, muted)
 	}
 }
 
-// filterReply drops the reply of a command that began at start if CLIENT REPLY
-// says so.
-func (c *client) filterReply(start int) {
-	flags := clientFlags(c.flags.Load())
+// muted reports whether CLIENT REPLY says that replies are dropped.
+func (c *client) muted() bool { return c.has(clientReplyOff | clientReplySkip) }
+
+// endReply is called when the reply of a command, from start on, is complete. It
+// drops it if replies were muted when the command began and still are: CLIENT
+// REPLY itself changes that in between.
+func (c *client) endReply(start int, muted bool) {
 	const about = clientReplyOff | clientReplySkip | clientReplySkipNext
-	if flags&about == 0 {
+	if !c.has(about) {
 		return
 	}
-	if flags&(clientReplyOff|clientReplySkip) != 0 {
+	if muted && c.muted() {
 		c.buf = c.buf[:min(start, len(c.buf))]
 	}
+	skipNext := c.has(clientReplySkipNext)
 	c.unset(clientReplySkip | clientReplySkipNext)
-	if flags&clientReplySkipNext != 0 {
+	if skipNext {
 		c.set(clientReplySkip)
 	}
 }

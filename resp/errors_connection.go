@@ -15,6 +15,7 @@ const (
 	errMonitorInExec  = "ERR MONITOR isn't allowed for DENY BLOCKING client"
 	errTimeoutNotInt  = "ERR timeout is not an integer or out of range"
 	errTimeoutSign    = "ERR timeout is negative"
+	errTimeoutRange   = "ERR timeout is out of range"
 	errPauseMode      = "ERR CLIENT PAUSE mode must be WRITE or ALL"
 	errUnblockReason  = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
 	errCachingMode    = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled"

@@ -121,9 +121,9 @@ func (c *client) withinQueryLimit() bool {
 // connection with unread bytes would reset it and lose the replies.
 func (c *client) protocolError(err error) {
 	c.srv.log.Info("client closed: protocol error", "client", c.addr, "id", c.id, "error", err)
-	start := len(c.buf)
-	c.err(errProtocol(err))
-	c.filterReply(start)
+	if !c.muted() {
+		c.err(errProtocol(err))
+	}
 	c.acc.flush(c.srv)
 	if !c.flush() {
 		return

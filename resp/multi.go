@@ -195,12 +195,14 @@ func (c *client) beginExec() {
 func (c *client) execQueue() {
 	exec := c.cmd
 	c.set(clientInExec)
-	c.array(len(c.queue.cmds))
+	if !c.muted() {
+		c.array(len(c.queue.cmds))
+	}
 	for i := range c.queue.cmds {
 		q := &c.queue.cmds[i]
-		start := len(c.buf)
+		start, muted := len(c.buf), c.muted()
 		c.call(q.cmd, q.args)
-		if c.has(clientReplyOff | clientReplySkip) {
+		if muted && c.muted() {
 			c.buf = c.buf[:start]
 		}
 		if c.has(clientCloseASAP) {

@@ -134,7 +134,7 @@ func (c *client) unpark() bool {
 	if p.retry && !(why == wokenError || timedOut && p.resume != nil) {
 		return true // the command is still at the front of the query buffer
 	}
-	start := len(c.buf)
+	start, muted := len(c.buf), c.muted()
 	if why == wokenError {
 		c.err(errUnblocked)
 	} else {
@@ -143,7 +143,9 @@ func (c *client) unpark() bool {
 	if p.retry && !c.retrying() {
 		c.skipCommand()
 	}
-	c.filterReply(start)
+	if !c.parking.on {
+		c.endReply(start, muted)
+	}
 	return true
 }
 

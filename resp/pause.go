@@ -31,7 +31,7 @@ func (s *Server) pauseClients(mode pauseMode, forMs int64) {
 	p := &s.pause
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	until := time.Now().Add(time.Duration(min(forMs, maxPauseMs)) * time.Millisecond)
+	until := time.Now().Add(time.Duration(forMs) * time.Millisecond)
 	if mode < pauseMode(p.mode.Load()) {
 		mode = pauseMode(p.mode.Load())
 	}
@@ -47,10 +47,6 @@ func (s *Server) pauseClients(mode pauseMode, forMs int64) {
 		store.PauseExpiry(true)
 	}
 }
-
-// maxPauseMs is the longest pause, a hundred years: much more would overflow a
-// time.Duration.
-const maxPauseMs = 100 * 365 * 24 * 3600 * 1000
 
 // pauseEnds ends the pause if its time has come: it may have been made longer.
 func (s *Server) pauseEnds() {

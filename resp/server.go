@@ -94,6 +94,7 @@ func NewServer(opt Options) (*Server, error) {
 	s.stats.errors = make(map[string]*atomic.Int64)
 	s.stats.perCommand = make([]commandStats, len(s.table.rows))
 	s.admin = newAdmin(s)
+	s.watchConfig()
 	s.wg.Add(1)
 	go s.cron()
 	return s, nil
@@ -104,6 +105,7 @@ func NewServer(opt Options) (*Server, error) {
 func (s *Server) Ready(store *types.Store) {
 	s.store = store
 	s.loading.Store(false)
+	s.applyConfig()
 }
 
 // loadedStore returns the store, or nil while the data is being loaded.

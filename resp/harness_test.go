@@ -1,0 +1,236 @@
+package resp
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"bitkv/types"
+)
+
+// patience is how long a test waits for what must happen.
+const patience = 10 * time.Second
+
+// testLog gathers what a server logs, and shows it if the test fails.
+type testLog struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *testLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *testLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// testServer is a server on a port of its own with a store of its own.
+type testServer struct {
+	*Server
+	addr string
+	log  *testLog
+}
+
+// startServer starts a server; change, if not nil, changes its settings first.
+func startServer(tb testing.TB, change func(*Settings), opts ...func(*Options)) *testServer {
+	tb.Helper()
+	log := new(testLog)
+	cfg := NewConfig(nil)
+	if change != nil {
+		set := cfg.Load().clone()
+		change(set)
+		cfg.current.Store(set)
+	}
+	opt := Options{Config: cfg, Logger: slog.New(slog.NewTextHandler(log, nil))}
+	for _, o := range opts {
+		o(&opt)
+	}
+	srv, err := NewServer(opt)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	store, err := types.Open(tb.TempDir(), types.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	srv.Ready(store)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	srv.Serve(l)
+	tb.Cleanup(func() {
+		if err := srv.Close(); err != nil {
+			tb.Error(err)
+		}
+		if err := store.Close(); err != nil {
+			tb.Error(err)
+		}
+		if tb.Failed() {
+			tb.Logf("the server's log:\n%s", log)
+		}
+	})
+	return &testServer{srv, l.Addr().String(), log}
+}
+
+// bind replaces commands of a server by others, for this test.
+func (s *testServer) bind(name string, b binding, row command) {
+	table := &commandTable{byName: make(map[string]*command), rows: s.table.rows}
+	for n, cmd := range s.table.byName {
+		table.byName[n] = cmd
+	}
+	row.name, row.binding = name, b
+	if old := table.byName[name]; old != nil {
+		row.id = old.id
+	}
+	table.byName[name] = &row
+	s.table = table
+}
+
+// testConn is a client of a testServer that speaks bytes.
+type testConn struct {
+	tb testing.TB
+	net.Conn
+	r *bufio.Reader
+}
+
+func (s *testServer) dial(tb testing.TB) *testConn {
+	tb.Helper()
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := conn.SetDeadline(time.Now().Add(3 * patience)); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { conn.Close() })
+	return &testConn{tb, conn, bufio.NewReader(conn)}
+}
+
+// send writes bytes as they are.
+func (c *testConn) send(s string) {
+	c.tb.Helper()
+	if _, err := io.WriteString(c.Conn, s); err != nil {
+		c.tb.Fatalf("sending %.40q: %v", s, err)
+	}
+}
+
+// reply reads one whole RESP value and returns its bytes.
+func (c *testConn) reply() string {
+	c.tb.Helper()
+	s, err := readValue(c.r)
+	if err != nil {
+		c.tb.Fatalf("reading a reply: %v (so far %q)", err, s)
+	}
+	return s
+}
+
+// do sends an inline command and returns its reply.
+func (c *testConn) do(line string) string {
+	c.tb.Helper()
+	c.send(line + "\r\n")
+	return c.reply()
+}
+
+// want sends an inline command and compares its reply.
+func (c *testConn) want(line, reply string) {
+	c.tb.Helper()
+	if got := c.do(line); got != reply {
+		c.tb.Fatalf("%s\n got %q\nwant %q", line, got, reply)
+	}
+}
+
+// wantReply compares the next reply.
+func (c *testConn) wantReply(reply string) {
+	c.tb.Helper()
+	if got := c.reply(); got != reply {
+		c.tb.Fatalf("\n got %q\nwant %q", got, reply)
+	}
+}
+
+// wantClosed expects the end of the connection, and nothing before it.
+func (c *testConn) wantClosed() {
+	c.tb.Helper()
+	b, err := io.ReadAll(c.r)
+	if ne, ok := err.(net.Error); ok && ne.Timeout() || len(b) > 0 {
+		c.tb.Fatalf("got %q, %v; want the end of the connection", b, err)
+	}
+}
+
+// readValue reads one RESP value.
+func readValue(r *bufio.Reader) (string, error) {
+	line, err := r.ReadString('\n')
+	if err != nil {
+		return line, err
+	}
+	if len(line) < 3 {
+		return line, fmt.Errorf("bad line %q", line)
+	}
+	n, values := 0, 0
+	switch line[0] {
+	case '$', '=':
+		if n, err = strconv.Atoi(strings.TrimSpace(line[1:])); err != nil || n < 0 {
+			return line, err
+		}
+		b := make([]byte, n+2)
+		_, err = io.ReadFull(r, b)
+		return line + string(b), err
+	case '*', '~', '>', '%':
+		if n, err = strconv.Atoi(strings.TrimSpace(line[1:])); err != nil {
+			return line, err
+		}
+		values = n
+		if line[0] == '%' {
+			values = 2 * n
+		}
+	}
+	for range values {
+		var v string
+		v, err = readValue(r)
+		line += v
+		if err != nil {
+			break
+		}
+	}
+	return line, err
+}
+
+// eventually waits for something that must become true.
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
+	deadline := time.Now().Add(patience)
+	for !ok() {
+		if time.Now().After(deadline) {
+			tb.Fatalf("never happened: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// command makes the bytes of a command.
+func line(args ...string) string {
+	b := fmt.Appendf(nil, "*%d\r\n", len(args))
+	for _, arg := range args {
+		b = fmt.Appendf(b, "$%d\r\n%s\r\n", len(arg), arg)
+	}
+	return string(b)
+}
+
+// ping checks that the server answers others quickly.
+func (s *testServer) ping(tb testing.TB) {
+	tb.Helper()
+	s.dial(tb).want("PING", "+PONG\r\n")
+}
