@@ -245,9 +245,10 @@ func (l *log) reserveRoom(file *dataFile, need int64, must bool) error {
 	l.roomMu.Lock()
 	defer l.roomMu.Unlock()
 	l.mu.Lock()
-	allocated := file.log.allocated
+	// Only the active file gets room: one that was sealed meanwhile must not grow.
+	enough := file.log.allocated >= need || file != l.active
 	l.mu.Unlock()
-	if allocated >= need {
+	if enough {
 		return nil
 	}
 	to := max(need, min(need+l.step(), l.wantAllocated()))

@@ -286,8 +286,8 @@ const (
 )
 
 const (
-	// frameMerged: the frame is one record that a merge copied; sequence numbers
-	// of neighbours are not contiguous.
+	// frameMerged: the frame is a run of records that a merge copied; its sequence
+	// numbers are contiguous, those of neighbouring frames are not.
 	frameMerged uint16 = 1 << 0
 	// frameFooter: the frame is the footer of a sealed file; it has no records.
 	frameFooter uint16 = 1 << 1

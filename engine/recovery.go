@@ -44,6 +44,11 @@ func (db *DB) open() error {
 	if cut > 0 {
 		opt.Logger.Warn("cut the torn tail of MANIFEST", "bytes", cut)
 	}
+	// What was read so far, edits and names, may not be on the disk yet, if only the
+	// process died last time. What Open does next depends on it.
+	if err := errors.Join(m.file.Sync(), opt.FS.SyncDir(db.dir)); err != nil {
+		return err
+	}
 	db.raiseCounters(m.state.counters, names)
 	if err := db.openFiles(); err != nil {
 		return err
@@ -278,9 +283,17 @@ func (db *DB) sealTails(tails []logTail) error {
 			db.opt.Logger.Warn("cut a torn tail", "file", f.name(), "offset", t.dataEnd, "bytes", t.cut, "reason", t.reason)
 		}
 		if t.dataEnd == fileHeaderBytes {
+			// What is cut off must not look like records of a file that is not listed.
+			if err := errors.Join(f.file.Truncate(fileHeaderBytes), f.file.Sync()); err != nil {
+				return err
+			}
 			e.remove = append(e.remove, f.number)
 			empty = append(empty, f)
 			continue
+		}
+		// The footer says that the disk has everything before it.
+		if err := f.file.Sync(); err != nil {
+			return err
 		}
 		meta, err := f.seal(t.dataEnd, db.manifest.uuid)
 		if err != nil {

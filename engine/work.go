@@ -153,6 +153,9 @@ func (l *log) sealFull() error {
 			}
 			continue
 		}
+		// Whoever reserves room for this file, from when it was active, ends first.
+		l.roomMu.Lock()
+		l.roomMu.Unlock() //nolint:staticcheck // the lock was waited for, that is all
 		if err := l.db.sealFile(f, end); err != nil {
 			return err
 		}

@@ -1,0 +1,466 @@
+package engine
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Problem is one piece of damage that Check found.
+type Problem struct {
+	File   string // base name
+	Offset int64
+	Reason string
+	// Harmless says that nothing is lost by it: a hint file that will be made
+	// again, a file that a crash left behind.
+	Harmless bool
+}
+
+func (p Problem) String() string {
+	kind := "damage"
+	if p.Harmless {
+		kind = "note"
+	}
+	return fmt.Sprintf("%s: %s at offset %d: %s", kind, p.File, p.Offset, p.Reason)
+}
+
+// CheckReport is what Check found.
+type CheckReport struct {
+	Problems []Problem
+	// Files, Frames, Records and Bytes count what was read and found good.
+	Files, Frames, Records, Bytes int64
+	// TornBytes is the length of what the next Open will cut off the end of the
+	// log, because a crash left it half written. It is no damage.
+	TornBytes int64
+}
+
+// Damaged reports whether anything is wrong that Open would not put right.
+func (r *CheckReport) Damaged() bool {
+	return slices.ContainsFunc(r.Problems, func(p Problem) bool { return !p.Harmless })
+}
+
+func (r *CheckReport) add(file string, offset int64, format string, args ...any) {
+	r.Problems = append(r.Problems, Problem{File: file, Offset: offset, Reason: fmt.Sprintf(format, args...)})
+}
+
+func (r *CheckReport) note(file string, offset int64, format string, args ...any) {
+	r.add(file, offset, format, args...)
+	r.Problems[len(r.Problems)-1].Harmless = true
+}
+
+// Check reads every byte of the database in dir and reports every problem. It
+// changes nothing, takes no lock and works on a directory that cannot be
+// written. Of a database that is in use it may report a torn end of the log, and
+// files that come and go. A nil fsys is the operating system's; progress may be
+// nil. The error is for a directory that cannot be read at all; damage is in the
+// report.
+func Check(fsys FS, dir string, progress func(Progress)) (*CheckReport, error) {
+	if fsys == nil {
+		fsys = OSFS()
+	}
+	names, err := fsys.List(dir)
+	if err != nil {
+		return nil, fmt.Errorf("engine: check: %w", err)
+	}
+	c := &checker{fs: fsys, dir: dir, names: names, report: &CheckReport{}, progress: progress, started: time.Now()}
+	if err := c.run(); err != nil {
+		return nil, fmt.Errorf("engine: check: %w", err)
+	}
+	return c.report, nil
+}
+
+// checker is one run of Check or Repair.
+type checker struct {
+	fs       FS
+	dir      string
+	names    []string
+	report   *CheckReport
+	progress func(Progress)
+	started  time.Time
+	reported time.Time
+	total    int64
+
+	uuid    [16]byte
+	state   manifestState
+	listed  bool // the MANIFEST could be read
+	results map[uint32]*fileCheck
+}
+
+// fileCheck is what the check of a data file found.
+type fileCheck struct {
+	file    *dataFile
+	damaged bool
+	// good are the frames that can be kept, in order, as ranges of offsets.
+	good []frameRange
+	// Of the good ones:
+	frames, records, tombstones int64
+	recordBytes, tombBytes      int64
+	minSeq, maxSeq              uint64
+	lastGood                    int64 // end of the last good frame
+	firstBad                    int64 // of the first bad byte, 0: none
+	reason                      string
+	claimed                     int64 // what frames say was on the disk
+	footer                      int64 // where a footer is, 0: none
+}
+
+// frameRange is a run of good frames.
+type frameRange struct{ from, to int64 }
+
+func (c *checker) run() error {
+	if err := c.readManifest(); err != nil {
+		return err
+	}
+	c.results = map[uint32]*fileCheck{}
+	for _, n := range slices.Sorted(maps.Keys(c.state.files)) {
+		c.total += c.state.files[n].size
+	}
+	next := c.state.counters.logEnd
+	for _, n := range slices.Sorted(maps.Keys(c.state.files)) {
+		r, err := c.checkData(c.state.files[n])
+		if err != nil {
+			return err
+		}
+		c.results[n] = r
+		if r != nil && c.listed && !c.state.files[n].sealed {
+			next = c.judgeTail(r, next)
+		}
+	}
+	c.checkOthers()
+	for _, r := range c.results {
+		if r != nil {
+			c.report.Files++
+			c.report.Frames += r.frames
+			c.report.Records += r.records
+			c.report.Bytes += r.recordBytes
+		}
+	}
+	return c.close()
+}
+
+// close closes the data files.
+func (c *checker) close() error {
+	var errs []error
+	for _, r := range c.results {
+		if r != nil && r.file != nil {
+			errs = append(errs, r.file.file.Close())
+			r.file = nil
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// readManifest takes the list of files from the MANIFEST or, if that cannot be
+// read, from the names in the directory.
+func (c *checker) readManifest() error {
+	m, cut, err := openManifest(c.fs, c.dir, true)
+	if err == nil {
+		c.state, c.uuid, c.listed = m.snapshotState(), m.uuid, true
+		if cut > 0 {
+			c.report.note(manifestName, m.end, "a torn tail of %d bytes, which the next Open cuts", cut)
+		}
+		return m.close()
+	}
+	var corrupt *CorruptError
+	switch {
+	case errors.As(err, &corrupt):
+		c.report.add(corrupt.File, corrupt.Offset, "%s", corrupt.Reason)
+	case isNotExist(err):
+		if !slices.ContainsFunc(c.names, isDataName) {
+			return fmt.Errorf("%s holds no database", c.dir)
+		}
+		c.report.add(manifestName, 0, "it is missing")
+	default:
+		return err
+	}
+	c.state = manifestState{files: map[uint32]fileMeta{}}
+	for _, name := range c.names {
+		if n, suffix, ok := parseFileName(name); ok && suffix == dataSuffix {
+			c.unlisted(n)
+		}
+	}
+	return nil
+}
+
+func isDataName(name string) bool {
+	_, suffix, ok := parseFileName(name)
+	return ok && suffix == dataSuffix
+}
+
+// unlisted adds a data file to the list by what its own header and footer say.
+func (c *checker) unlisted(number uint32) {
+	name := dataFileName(number)
+	f, err := c.fs.Open(filepath.Join(c.dir, name), true)
+	if err != nil {
+		c.report.add(name, 0, "%v", err)
+		return
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	size, err := f.Size()
+	if err != nil {
+		c.report.add(name, 0, "%v", err)
+		return
+	}
+	b := make([]byte, min(size, fileHeaderBytes))
+	if err := readFull(f, b, 0); err != nil {
+		c.report.add(name, 0, "%v", err)
+		return
+	}
+	h, err := decodeFileHeader(b, name, magicData)
+	if err != nil {
+		c.report.add(name, 0, "%v", err)
+		return
+	}
+	if c.uuid == [16]byte{} {
+		c.uuid = h.uuid
+	}
+	m := fileMeta{number: number, kind: h.kind, salt: h.salt, createdMs: h.createdMs}
+	if size >= fileHeaderBytes+footerBytes {
+		b := make([]byte, footerBytes)
+		if err := readFull(f, b, size-footerBytes); err == nil {
+			if sealed, reason := decodeFooter(b, m, c.uuid); reason == "" && sealed.size == size {
+				m = sealed
+			}
+		}
+	}
+	c.state.files[number] = m
+}
+
+// checkData reads a whole data file. The result is nil if it cannot be read at
+// all.
+func (c *checker) checkData(meta fileMeta) (*fileCheck, error) {
+	name := dataFileName(meta.number)
+	raw, err := c.fs.Open(filepath.Join(c.dir, name), true)
+	if isNotExist(err) {
+		c.report.add(name, 0, "MANIFEST lists it, but it is missing")
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := newDataFile(c.fs, c.dir, raw, meta)
+	r := &fileCheck{file: f, lastGood: fileHeaderBytes}
+	if err := f.checkHeader(c.uuid); err != nil {
+		if !c.damage(r, err) {
+			return nil, errors.Join(err, raw.Close())
+		}
+	}
+	size, err := raw.Size()
+	if err != nil {
+		return nil, errors.Join(err, raw.Close())
+	}
+	limit := size
+	if meta.sealed {
+		limit = min(size, meta.dataEnd)
+		if err := f.readFooter(c.uuid); err != nil && !c.damage(r, err) {
+			c.report.add(name, meta.dataEnd, "footer: %v", err)
+			r.damaged = true
+		}
+	}
+	if err := c.scan(r, limit); err != nil {
+		return nil, errors.Join(err, raw.Close())
+	}
+	if meta.sealed {
+		c.compare(r, meta)
+	}
+	return r, nil
+}
+
+// damage adds a CorruptError to the report. It reports whether err is one.
+func (c *checker) damage(r *fileCheck, err error) bool {
+	var corrupt *CorruptError
+	if !errors.As(err, &corrupt) {
+		return false
+	}
+	r.damaged = true
+	c.report.add(corrupt.File, corrupt.Offset, "%s", corrupt.Reason)
+	return true
+}
+
+// scan reads the frames of a file up to limit, going on behind what is bad. In a
+// sealed file everything bad is damage; in the log, judgeTail decides.
+func (c *checker) scan(r *fileCheck, limit int64) error {
+	f := r.file
+	done := c.report.Bytes
+	for at := int64(fileHeaderBytes); at < limit; {
+		from := at
+		end, reason, err := f.scanFrames(at, limit, func(fr *frame) error {
+			if fr.flags&frameFooter != 0 {
+				r.footer = fr.offset
+				return errFooter
+			}
+			c.tell(done + fr.offset)
+			return r.frame(fr)
+		})
+		if end > from {
+			r.good = append(r.good, frameRange{from, end})
+			r.lastGood = end
+		}
+		if errors.Is(err, errFooter) {
+			return nil
+		}
+		if err != nil || reason == "" {
+			return err
+		}
+		if r.firstBad == 0 {
+			r.firstBad, r.reason = end, reason
+		}
+		if at, err = nextFrame(f, end+1, limit); err != nil {
+			return err
+		}
+		if f.meta.sealed {
+			r.damaged = true
+			c.report.add(f.name(), end, "%s; %d bytes are lost", reason, at-end)
+		}
+	}
+	return nil
+}
+
+// frame counts a good frame.
+func (r *fileCheck) frame(fr *frame) error {
+	if _, err := fr.checkRecords(); err != nil {
+		return err
+	}
+	r.frames++
+	r.claimed = max(r.claimed, int64(fr.knownSynced))
+	return fr.eachRecord(func(rec *record, seq uint64, _ int64, size int) error {
+		r.records++
+		r.recordBytes += int64(size)
+		if rec.kind == kindTombstone || rec.kind == kindElemTombstone {
+			r.tombstones++
+			r.tombBytes += int64(size)
+		}
+		if r.minSeq == 0 || seq < r.minSeq {
+			r.minSeq = seq
+		}
+		r.maxSeq = max(r.maxSeq, seq)
+		return nil
+	})
+}
+
+// nextFrame returns the offset of the next valid frame header from from on, or
+// limit.
+func nextFrame(f *dataFile, from, limit int64) (int64, error) {
+	r := blockReader{src: f.file, limit: limit}
+	for at := from; at < limit; {
+		b, err := r.at(at, blockBytes)
+		if err != nil {
+			return limit, err
+		}
+		for i := 0; i+frameHeaderBytes <= len(b); i++ {
+			if b[i] != frameMagic&0xff {
+				continue
+			}
+			h, reason := decodeFrameHeader(b[i:], f.salted)
+			if reason == "" && at+int64(i)+frameHeaderBytes+int64(h.payloadLen) <= limit {
+				return at + int64(i), nil
+			}
+		}
+		if at+int64(len(b)) >= limit {
+			break
+		}
+		at += int64(len(b)) - frameHeaderBytes + 1
+	}
+	return limit, nil
+}
+
+// compare holds what was read against what the footer says.
+func (c *checker) compare(r *fileCheck, meta fileMeta) {
+	if r.damaged {
+		return
+	}
+	type sums struct {
+		records, tombstones, recordBytes, tombBytes int64
+		minSeq, maxSeq                              uint64
+	}
+	got := sums{r.records, r.tombstones, r.recordBytes, r.tombBytes, r.minSeq, r.maxSeq}
+	want := sums{int64(meta.records), int64(meta.tombstones), meta.recordBytes, meta.tombBytes, meta.minSeq, meta.maxSeq}
+	if got != want {
+		r.damaged = true
+		c.report.add(r.file.name(), meta.dataEnd, "it holds %+v, its footer says %+v", got, want)
+	}
+}
+
+// judgeTail decides, for a log file that is not sealed, whether what is bad in
+// it is the torn end of the log, and returns what the next file has to go on
+// with. It is what Open does, but it goes on after the first damage.
+func (c *checker) judgeTail(r *fileCheck, next uint64) uint64 {
+	switch {
+	case r.firstBad != 0 && (r.claimed > r.firstBad || r.footer > r.firstBad):
+		r.damaged = true
+		c.report.add(r.file.name(), r.firstBad, "%s, but the disk had everything up to %d",
+			r.reason, max(r.claimed, r.footer))
+	case r.firstBad != 0:
+		if torn := c.tornBytes(r); torn > 0 {
+			c.report.TornBytes += torn
+			c.report.note(r.file.name(), r.firstBad, "the log ends here: %s; %d bytes, which the next Open cuts", r.reason, torn)
+		}
+	}
+	if r.minSeq > next && r.claimed > fileHeaderBytes {
+		r.damaged = true
+		c.report.add(r.file.name(), fileHeaderBytes, "the log goes on at sequence number %d, expected %d", r.minSeq, next)
+	}
+	return max(next, r.maxSeq+1)
+}
+
+// tornBytes is the number of bytes from the first bad one up to the last one
+// that is not zero.
+func (c *checker) tornBytes(r *fileCheck) int64 {
+	size, err := r.file.file.Size()
+	if err != nil {
+		return 0
+	}
+	last := r.firstBad
+	in := blockReader{src: r.file.file, limit: size}
+	for at := r.firstBad; at < size; {
+		b, err := in.at(at, blockBytes)
+		if err != nil {
+			return size - r.firstBad
+		}
+		for i := range b {
+			if b[i] != 0 {
+				last = at + int64(i) + 1
+			}
+		}
+		at += int64(len(b))
+	}
+	return last - r.firstBad
+}
+
+// checkOthers looks at hint files, and for files that are not listed.
+func (c *checker) checkOthers() {
+	for _, name := range c.names {
+		number, suffix, ok := parseFileName(name)
+		if !ok {
+			if name == manifestTmpName {
+				c.report.note(name, 0, "left behind by a crash; the next Open removes it")
+			}
+			continue
+		}
+		_, listed := c.state.files[number]
+		switch {
+		case !listed || suffix != dataSuffix && suffix != hintSuffix:
+			c.report.note(name, 0, "MANIFEST does not list it; the next Open removes it if it holds nothing new")
+		}
+	}
+	slices.SortStableFunc(c.report.Problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset))
+	})
+}
+
+// tell reports progress, a few times a second.
+func (c *checker) tell(done int64) {
+	now := time.Now()
+	if c.progress == nil || now.Sub(c.reported) < mergeReport {
+		return
+	}
+	c.reported = now
+	p := Progress{Work: "check", DoneBytes: done, TotalBytes: max(c.total, done)}
+	if done > 0 {
+		p.ETA = time.Duration(float64(now.Sub(c.started)) * float64(p.TotalBytes-done) / float64(done))
+	}
+	c.progress(p)
+}
