@@ -295,3 +295,36 @@ func (c *Config) Validate() error {
 	c.current.Store(s)
 	return nil
 }
+
+// Directive describes one directive to whoever offers it as a flag or documents
+// it.
+type Directive struct {
+	Name    string
+	Aliases []string
+	Default string
+	Values  string // which are taken, in words
+	Doc     string
+	Words   bool // the value is several words
+	Inert   bool // kept, but without effect
+}
+
+// Directives returns every directive there is.
+func Directives() []Directive {
+	list := make([]Directive, 0, len(directives))
+	for _, d := range directives {
+		list = append(list, Directive{
+			Name: d.name, Aliases: slices.Clone(d.aliases), Default: d.def,
+			Values: d.kind.describe(), Doc: d.doc,
+			Words: d.has(manyWords), Inert: d.has(inert),
+		})
+	}
+	return list
+}
+
+// SplitWords splits a line into words as the configuration file does. ok is
+// false if its quotes are not balanced.
+func SplitWords(line string) (words []string, ok bool) { return splitWords(line) }
+
+// QuoteWord writes a word so that SplitWords reads it back, in quotes if it
+// needs them.
+func QuoteWord(w string) string { return quoteWord(w) }

@@ -1,0 +1,117 @@
+// Bitkv-redis is a Redis-compatible server on a Bitcask engine, with the tools
+// to look after its data directory.
+//
+//	bitkv-redis [file.conf] [--directive value ...]
+//	bitkv-redis check|dump|backup|merge|repair|healthcheck ...
+//
+// It exits with 0 after an ordered shutdown, and with 1 and one line on standard
+// error if it cannot start or do what it was asked.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"bitkv/resp"
+)
+
+// version is set by the build: -ldflags "-X main.version=1.2.3".
+var version = ""
+
+func main() {
+	p := process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
+	os.Exit(p.run(os.Args[1:]))
+}
+
+// process is what the program has from its surroundings.
+type process struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	environ        []string
+}
+
+// run does what the arguments ask for and returns the exit code.
+func (p *process) run(args []string) int {
+	err := p.command(args)
+	if err == nil {
+		return 0
+	}
+	var code exitCode
+	if errors.As(err, &code) {
+		return int(code)
+	}
+	fmt.Fprintln(p.stderr, "bitkv-redis: "+oneLine(err))
+	return 1
+}
+
+// exitCode is an error that has been reported already.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
+// oneLine is the text of an error on one line.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+// command parses the arguments and runs what they name.
+func (p *process) command(args []string) error {
+	app := p.app()
+	if len(args) == 0 || app.Command(args[0]) == nil {
+		var err error
+		if args, err = serverArgs(args); err != nil {
+			return err
+		}
+	}
+	return app.Run(append([]string{"bitkv-redis"}, args...))
+}
+
+// app describes the command line.
+func (p *process) app() *cli.App {
+	// -v is Redis's; urfave's own flag would be the same but for the text.
+	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintln(c.App.Writer, versionLine()) }
+	return &cli.App{
+		Name:            "bitkv-redis",
+		Usage:           "a Redis-compatible server that keeps its data on disk",
+		ArgsUsage:       "[file.conf | -]",
+		UsageText:       "bitkv-redis [file.conf | -] [--directive value ...]\nbitkv-redis command [arguments]",
+		Description:     "Without a command it serves. Every directive of the configuration file is also a flag, and a variable of the environment: --port 7000, BITKV_PORT=7000. docs/configuration.md has them all; those without effect are not shown here.",
+		Version:         versionString(),
+		HideHelpCommand: true,
+		Flags:           directiveFlags(),
+		Action:          p.serve,
+		Commands:        p.tools(),
+		Writer:          p.stdout,
+		ErrWriter:       p.stderr,
+		ExitErrHandler:  func(*cli.Context, error) {}, // run reports it
+		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return err },
+	}
+}
+
+// versionString is the version of this build: as set by the linker, or the
+// revision that the Go tool recorded.
+func versionString() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "devel"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return strings.TrimPrefix(v, "v")
+	}
+	return "devel"
+}
+
+func versionLine() string {
+	return fmt.Sprintf("bitkv-redis v=%s redis=%s %s %s/%s",
+		versionString(), resp.RedisVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}

@@ -1,0 +1,312 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"bitkv/engine"
+	"bitkv/resp"
+	"bitkv/types"
+)
+
+// serve is the server: it reads the configuration, listens, loads the data while
+// clients get -LOADING, serves until it is told to stop, and closes everything
+// in order.
+func (p *process) serve(c *cli.Context) error {
+	config := resp.NewConfig(osFiles{})
+	warnings, err := p.readSources(c, config)
+	if err != nil {
+		return err
+	}
+	log, err := p.logger(config)
+	if err != nil {
+		return err
+	}
+	tuneRuntime(config)
+	cfg := config.Load()
+	p.banner(cfg)
+	log.Warn("bitkv-redis is starting", "version", versionString(), "go", runtime.Version(),
+		"bits", 64, "pid", os.Getpid())
+	if file := config.File(); file != "" {
+		log.Warn("configuration loaded", "file", file)
+	}
+	for _, w := range warnings {
+		log.Warn("configuration: " + w)
+	}
+	server, err := resp.NewServer(resp.Options{Config: config, Logger: log, Version: versionString()})
+	if err != nil {
+		return err
+	}
+	s := &service{log: log, config: config, server: server, stop: make(chan os.Signal, 2), opened: make(chan opening, 1)}
+	signal.Notify(s.stop, syscall.SIGINT, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGHUP)
+	defer signal.Stop(s.stop)
+	return s.run()
+}
+
+// logger returns the log that the configuration asks for. Its level follows
+// CONFIG SET loglevel.
+func (p *process) logger(config *resp.Config) (*slog.Logger, error) {
+	cfg := config.Load()
+	level := new(slog.LevelVar)
+	level.Set(logLevels[cfg.LogLevel])
+	config.OnChange(func(_, changed *resp.Settings) error {
+		level.Set(logLevels[changed.LogLevel])
+		return nil
+	}, "loglevel")
+	if cfg.LogFile == "" {
+		return newLogger(p.stdout, cfg.LogFormat, level), nil
+	}
+	file, err := newAppendFile(cfg.LogFile)
+	if err != nil {
+		return nil, err
+	}
+	return newLogger(file, cfg.LogFormat, level), nil
+}
+
+// tuneRuntime sets the garbage collector as the configuration says. What is at
+// its default is left to the environment (GOGC, GOMEMLIMIT).
+func tuneRuntime(config *resp.Config) {
+	apply := func(old, cfg *resp.Settings) error {
+		if cfg.GoGC != old.GoGC {
+			percent := int(cfg.GoGC)
+			if percent == 0 {
+				percent = -1
+			}
+			debug.SetGCPercent(percent)
+		}
+		if cfg.GoMemLimit != old.GoMemLimit {
+			limit := cfg.GoMemLimit
+			if limit == 0 {
+				limit = 1<<63 - 1
+			}
+			debug.SetMemoryLimit(limit)
+		}
+		return nil
+	}
+	// It cannot fail.
+	_ = apply(resp.NewConfig(nil).Load(), config.Load())
+	config.OnChange(apply, "gogc", "go-memlimit")
+}
+
+// service is a running server and its data.
+type service struct {
+	log    *slog.Logger
+	config *resp.Config
+	server *resp.Server
+	stop   chan os.Signal
+	opened chan opening
+}
+
+// opening is the result of opening the data.
+type opening struct {
+	store *types.Store
+	err   error
+}
+
+// run serves until the end.
+func (s *service) run() error {
+	if err := s.server.Listen(); err != nil {
+		return errors.Join(err, s.server.Close())
+	}
+	removePid, err := s.writePidFile()
+	if err != nil {
+		return errors.Join(err, s.server.Close())
+	}
+	began := time.Now()
+	go func() {
+		store, err := s.open()
+		s.opened <- opening{store, err}
+	}()
+	var store *types.Store
+	select {
+	case sig := <-s.stop:
+		// Loading changes nothing that has to be kept; the process may go at once.
+		s.log.Warn("stopped while loading", "signal", sig.String())
+		return errors.Join(s.server.Close(), removePid())
+	case o := <-s.opened:
+		if o.err != nil {
+			return errors.Join(s.openError(o.err), s.server.Close(), removePid())
+		}
+		store = o.store
+	}
+	s.server.Ready(store)
+	keys := 0
+	for db := range store.Databases() {
+		keys += store.Size(db)
+	}
+	s.log.Info("database loaded", "keys", keys, "seconds", fmt.Sprintf("%.3f", time.Since(began).Seconds()))
+	s.log.Info("Ready to accept connections", "on", s.addresses())
+	err = s.wait()
+	go s.forceOnSecondSignal()
+	err = errors.Join(err, s.server.Close(), store.Close(), removePid())
+	if err != nil {
+		s.log.Error("the shutdown was not clean", "error", err)
+		return err
+	}
+	s.log.Warn("bitkv-redis is now ready to exit, bye bye...")
+	return nil
+}
+
+// wait returns when the server should end; with an error if it must end because
+// something failed.
+func (s *service) wait() error {
+	select {
+	case sig := <-s.stop:
+		s.log.Warn("received " + signalName(sig) + ", shutting down")
+		return nil
+	case r := <-s.server.ShutdownRequested():
+		if r.Err != nil {
+			return r.Err
+		}
+		s.log.Warn("user requested shutdown")
+		return nil
+	}
+}
+
+func signalName(sig os.Signal) string {
+	if sig == syscall.SIGINT {
+		return "SIGINT"
+	}
+	return "SIGTERM"
+}
+
+// forceOnSecondSignal ends the process at once if it is told to stop again. The
+// data survives that as it survives kill -9.
+func (s *service) forceOnSecondSignal() {
+	sig := <-s.stop
+	s.log.Error("received " + signalName(sig) + " again, exiting without waiting")
+	os.Exit(1)
+}
+
+// open opens the data as the configuration says.
+func (s *service) open() (*types.Store, error) {
+	cfg := s.config.Load()
+	var shown atomic.Int64 // when progress was logged last, Unix seconds
+	shown.Store(time.Now().Unix())
+	return types.Open(cfg.Dir, types.Options{
+		Engine: engine.Options{
+			DataFileBytes:  cfg.DataFileSize,
+			Sync:           cfg.SyncPolicy(),
+			SyncBytes:      cfg.SyncBytes,
+			Index:          engine.IndexType(cfg.IndexType),
+			NoMmap:         !cfg.Mmap,
+			NoPreallocate:  !cfg.Preallocate,
+			MergeRatio:     cfg.MergeRatio,
+			MergeDeadBytes: zeroMeansOff(cfg.MergeDeadBytes),
+			MergeRateBytes: zeroMeansOff(cfg.MergeRate),
+			Logger:         s.log,
+			Progress: func(pr engine.Progress) {
+				if pr.Work != "load" {
+					return
+				}
+				s.server.Loading(pr)
+				now, before := time.Now().Unix(), shown.Load()
+				if now > before && shown.CompareAndSwap(before, now) {
+					s.log.Info("loading", "percent", percent(pr.DoneBytes, pr.TotalBytes), "keys", pr.Keys,
+						"eta", pr.ETA.Round(time.Second))
+				}
+			},
+		},
+		Databases:     int(cfg.Databases),
+		MaxValueBytes: cfg.ProtoMaxBulkLen,
+		Hz:            int(cfg.Hz),
+	})
+}
+
+// zeroMeansOff turns the 0 by which a directive is off into the engine's -1.
+func zeroMeansOff(n int64) int64 {
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
+func percent(done, total int64) int64 {
+	if total <= 0 {
+		return 0
+	}
+	return done * 100 / total
+}
+
+// openError says for the operator why the data cannot be opened.
+func (s *service) openError(err error) error { return dirError(s.config.Load().Dir, err) }
+
+// dirError says for the operator why a data directory cannot be opened, and
+// what to do.
+func dirError(dir string, err error) error {
+	switch {
+	case errors.Is(err, engine.ErrLocked):
+		return fmt.Errorf("data directory %s is in use by another process", dir)
+	case errors.Is(err, engine.ErrVersion):
+		return fmt.Errorf("data directory %s: %w; nothing was changed", dir, err)
+	case errors.Is(err, engine.ErrReadOnly):
+		return fmt.Errorf("data directory %s cannot be written: %w", dir, err)
+	case errors.Is(err, engine.ErrCorrupt):
+		return fmt.Errorf("data directory %s is damaged: %w; nothing was changed, "+
+			"see: bitkv-redis check %s", dir, err, dir)
+	}
+	return fmt.Errorf("data directory %s: %w", dir, err)
+}
+
+// writePidFile writes pidfile, if there is one; the result removes it.
+func (s *service) writePidFile() (remove func() error, err error) {
+	name := s.config.Load().PidFile
+	if name == "" {
+		return func() error { return nil }, nil
+	}
+	if err := os.WriteFile(name, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o644); err != nil {
+		return nil, fmt.Errorf("pidfile %s: %w", name, bare(err))
+	}
+	return func() error { return os.Remove(name) }, nil
+}
+
+// addresses lists what the server listens on.
+func (s *service) addresses() string {
+	var list []string
+	for _, a := range s.server.Addrs() {
+		list = append(list, a.String())
+	}
+	return strings.Join(list, ",")
+}
+
+// banner greets a person at a terminal.
+func (p *process) banner(cfg *resp.Settings) {
+	if !cfg.AlwaysShowLogo && (cfg.LogFile != "" || cfg.LogFormat != "redis" || !isTerminal(p.stdout)) {
+		return
+	}
+	fmt.Fprintf(p.stdout, `
+   _     _ _   _
+  | |__ (_) |_| | ____   __   bitkv-redis %s
+  | '_ \| | __| |/ /\ \ / /   Redis %s commands, data on disk
+  | |_) | | |_|   <  \ V /    port %d, pid %d
+  |_.__/|_|\__|_|\_\  \_/     data in %s
+
+`, versionString(), resp.RedisVersion, cfg.Port, os.Getpid(), cfg.Dir)
+}
+
+// isTerminal reports whether w is a terminal, or a character device that is as
+// good as one.
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
+}

@@ -1,0 +1,51 @@
+package resp
+
+import (
+	"strings"
+
+	"bitkv/types"
+)
+
+// watchConfig registers what a change of a directive does to the store. What
+// the server itself needs it reads where it needs it.
+func (s *Server) watchConfig() {
+	s.config.OnChange(func(_, changed *Settings) error {
+		if store := s.loadedStore(); store != nil {
+			applySettings(store, changed)
+		}
+		return nil
+	}, "appendfsync", "hz", "proto-max-bulk-len", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time")
+}
+
+// applyConfig brings the store in line with the settings, which may have changed
+// while it was loading.
+func (s *Server) applyConfig() {
+	s.config.mu.Lock() // so that no change comes between the reading and the applying
+	defer s.config.mu.Unlock()
+	applySettings(s.store, s.config.Load())
+}
+
+// applySettings makes the store do what the settings say.
+func applySettings(store *types.Store, cfg *Settings) {
+	store.Engine().SetSync(cfg.SyncPolicy())
+	store.SetHz(int(cfg.Hz))
+	store.SetMaxValueBytes(cfg.ProtoMaxBulkLen)
+	store.SetAccessClock(types.AccessClock{
+		LFU:          strings.HasSuffix(cfg.MaxMemoryPolicy, "-lfu"),
+		LogFactor:    int(cfg.LFULogFactor),
+		DecayMinutes: int(cfg.LFUDecayMinutes),
+	})
+}
+
+// SyncPolicy is what appendfsync means for the log.
+func (s *Settings) SyncPolicy() types.SyncPolicy {
+	switch s.AppendFsync {
+	case "always":
+		return types.SyncAlways
+	case "no":
+		return types.SyncNever
+	case "bytes":
+		return types.SyncBytes
+	}
+	return types.SyncEverySecond
+}
