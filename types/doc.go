@@ -11,4 +11,25 @@
 //	String  1         the bytes, up to 16 KiB       -
 //	String  1         8-byte length                 OrderBytes: 4-byte chunk number -> up to 16 KiB
 //	Hash, Set, List, ZSet: not built yet; tags 2, 4, 3, 5 are theirs.
+//
+// The type is the lower half of the tag. The upper half of a String's marks what
+// OBJECT ENCODING tells of its past: 0x10 changed in place, 0x20 a float's sum.
+//
+// # Where things are
+//
+//	store.go tx.go stats.go      Store, Tx: looking keys up, counting
+//	hook.go watch.go             what follows from every change: events, WATCH
+//	string.go stringbig.go       String: whole in its head, or in chunks
+//	number.go longdouble.go      INCR and INCRBYFLOAT
+//	lcs.go                       LCS
+//	keyspace.go expire.go        commands for keys of any type, and their expiry
+//	expirycycle.go               removing what has expired
+//	scan.go glob.go slot.go      SCAN, KEYS, RANDOMKEY; patterns; hash slots
+//	object.go clock.go digest.go OBJECT, access clocks, DEBUG DIGEST
+//
+// # Locks
+//
+// A Tx holds the engine's shard locks from Begin to Commit. Below them there is
+// only watchShard.mu, held for a few map operations. Options.OnEvent is called
+// without locks.
 package types

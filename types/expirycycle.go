@@ -90,25 +90,33 @@ func (w *expiryWorker) round(deadline time.Time) {
 		return
 	}
 	begin := time.Now()
-	removed := 0
-	defer func() {
-		s.counters.cycleNanosec.Add(int64(time.Since(begin)))
-		s.noteStale(removed, expiring)
-	}()
-	for range s.eng.Shards() {
+	removed, seq, err := w.walk(deadline)
+	if err == nil && seq != 0 {
+		err = s.eng.Ack(seq) // one write, or sync, for the whole round
+	}
+	w.report(err)
+	s.counters.cycleNanosec.Add(int64(time.Since(begin)))
+	s.noteStale(removed, expiring)
+}
+
+// walk removes the expired keys of shard after shard. seq is what to acknowledge.
+func (w *expiryWorker) walk(deadline time.Time) (removed int, seq uint64, err error) {
+	for range w.s.eng.Shards() {
 		for more := true; more; {
-			n, left, err := s.expireShard(w.shard)
-			removed += n
-			if w.report(err) {
-				return
+			n, last, err := w.s.expireShard(w.shard)
+			if err != nil {
+				return removed, seq, err
 			}
-			if more = left; more && time.Now().After(deadline) {
-				s.counters.capReached.Add(1)
-				return
+			removed += n
+			seq = max(seq, last)
+			if more = n > 0; more && time.Now().After(deadline) {
+				w.s.counters.capReached.Add(1)
+				return removed, seq, nil
 			}
 		}
-		w.shard = (w.shard + 1) % s.eng.Shards()
+		w.shard = (w.shard + 1) % w.s.eng.Shards()
 	}
+	return removed, seq, nil
 }
 
 // report logs the first of a row of failures to remove expired keys, which stay
@@ -133,26 +141,24 @@ func (s *Store) noteStale(removed, expiring int) {
 }
 
 // expireShard removes up to expireBatch keys of one shard whose time has come.
-// more is true if it may have left some.
-func (s *Store) expireShard(shard int) (removed int, more bool, err error) {
+func (s *Store) expireShard(shard int) (removed int, seq uint64, err error) {
 	var set ShardSet
 	set.Add(shard)
 	tx := s.Begin(&set, true, 0)
 	due := tx.nowMs - 1 // in its last millisecond a key still lives
-	if !tx.eng.Expiring(shard, due) {
+	if s.expiryPaused.Load() || !tx.eng.Expiring(shard, due) {
 		tx.Rollback()
-		return 0, false, nil
+		return 0, 0, nil
 	}
 	tx.eng.Expired(shard, due, expireBatch, func(db int, key []byte, _ engine.Head) bool {
 		tx.removeExpired(db, key)
 		removed++
 		return true
 	})
-	seq, err := tx.Commit()
-	if err != nil {
-		return 0, false, err
+	if seq, err = tx.Commit(); err != nil {
+		return 0, 0, err
 	}
-	return removed, true, s.eng.Ack(seq)
+	return removed, seq, nil
 }
 
 // removeLate removes keys that a reader met expired, if they still are, and
