@@ -130,7 +130,7 @@ func (c *client) rejectUnknown(base *command, args [][]byte) {
 		// A browser was made to talk to us. Redis closes without a word, too.
 		c.srv.log.Warn("possible security attack: a client sent POST or Host:, as in cross protocol scripting",
 			"client", c.addr)
-		c.set(clientCloseASAP)
+		c.closeAfterReply()
 	default:
 		c.reject(errUnknownCommand(args))
 	}

@@ -117,8 +117,10 @@ func (s *testServer) dial(tb testing.TB) *testConn {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { conn.Close() })
-	return &testConn{tb, conn, bufio.NewReader(conn)}
+	return &testConn{tb, conn, newReader(conn)}
 }
+
+func newReader(conn net.Conn) *bufio.Reader { return bufio.NewReaderSize(conn, 64<<10) }
 
 // send writes bytes as they are.
 func (c *testConn) send(s string) {
@@ -220,7 +222,7 @@ func eventually(tb testing.TB, what string, ok func() bool) {
 	}
 }
 
-// command makes the bytes of a command.
+// line makes the bytes of a command.
 func line(args ...string) string {
 	b := fmt.Appendf(nil, "*%d\r\n", len(args))
 	for _, arg := range args {
