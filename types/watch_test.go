@@ -1,6 +1,8 @@
 package types
 
 import (
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 )
@@ -176,4 +178,56 @@ func TestWatchAndExpiry(t *testing.T) {
 	if s.isDirty(w) {
 		t.Error("an expired key in place of none counts as a change")
 	}
+}
+
+// TestWatchIsOptimisticLocking counts with WATCH, GET, EXEC(SET) from several
+// goroutines: no increment may be lost.
+func TestWatchIsOptimisticLocking(t *testing.T) {
+	s := openTest(t, Options{})
+	s.set(0, "n", "0")
+	const clients, each = 4, 100
+	var wg sync.WaitGroup
+	for range clients {
+		wg.Go(func() {
+			w := s.NewWatcher()
+			for done := 0; done < each; {
+				if s.incrementWatched(w, []byte("n")) {
+					done++
+				}
+			}
+		})
+	}
+	wg.Wait()
+	s.want(0, "n", strconv.Itoa(clients*each))
+}
+
+func (s *testStore) incrementWatched(w *Watcher, key []byte) bool {
+	defer w.Unwatch()
+	var set ShardSet
+	s.AddKey(&set, key)
+	tx := s.Begin(&set, false, 0)
+	w.Watch(tx, key)
+	if _, err := tx.Commit(); err != nil {
+		s.tb.Errorf("Commit: %v", err)
+	}
+	tx = s.Begin(&set, false, 0)
+	n, err := strconv.Atoi(getIn(s.tb, tx, string(key)))
+	if err != nil {
+		s.tb.Errorf("not a number: %v", err)
+	}
+	tx.Rollback()
+	set = ShardSet{}
+	w.AddKeys(&set)
+	tx = s.Begin(&set, true, 0)
+	if w.DirtyAt(tx) {
+		tx.Rollback()
+		return false
+	}
+	if _, err := tx.String().Set(key, strconv.AppendInt(nil, int64(n+1), 10), SetOptions{}); err != nil {
+		s.tb.Errorf("Set: %v", err)
+	}
+	if _, err := tx.Commit(); err != nil {
+		s.tb.Errorf("Commit: %v", err)
+	}
+	return true
 }
