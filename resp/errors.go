@@ -20,7 +20,6 @@ const (
 	errWrongType      = "WRONGTYPE Operation against a key holding the wrong kind of value"
 	errNoKey          = "ERR no such key"
 	errSameObject     = "ERR source and destination objects are the same"
-	errIndexRange     = "ERR index out of range"
 	errInvalidCursor  = "ERR invalid cursor"
 	errOverflow       = "ERR increment or decrement would overflow"
 	errDecrOverflow   = "ERR decrement would overflow"
@@ -28,7 +27,6 @@ const (
 	errTooLong        = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 	errOffset         = "ERR offset is out of range"
 	errDBRange        = "ERR DB index is out of range"
-	errInvalidDB      = "ERR invalid DB index"
 	errFirstDB        = "ERR invalid first DB index"
 	errSecondDB       = "ERR invalid second DB index"
 
@@ -57,7 +55,6 @@ const (
 	errWrongPass    = "WRONGPASS invalid username-password pair or user is disabled."
 	errNoProto      = "NOPROTO unsupported protocol version"
 	errLoading      = "LOADING Redis is loading the dataset in memory"
-	errOOM          = "OOM command not allowed when used memory > 'maxmemory'."
 	errExecAbort    = "EXECABORT Transaction discarded because of previous errors."
 	errNestedMulti  = "ERR MULTI calls can not be nested"
 	errExecNoMulti  = "ERR EXEC without MULTI"

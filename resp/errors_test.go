@@ -21,7 +21,8 @@ func TestErrUnknownCommand(t *testing.T) {
 		{"long name", []string{long}, "ERR unknown command '" + long[:128] + "', with args beginning with: "},
 		{"long argument", []string{"foo", long, "b"}, "ERR unknown command 'foo', with args beginning with: '" + long[:128] + "' "},
 		{
-			"many arguments", []string{"foo", long[:100], long, "b"},
+			"many arguments",
+			[]string{"foo", long[:100], long, "b"},
 			"ERR unknown command 'foo', with args beginning with: '" + long[:100] + "' '" + long[:25] + "' ",
 		},
 		{"zero byte", []string{"f\x00o", "a\x00b"}, "ERR unknown command 'f', with args beginning with: 'a' "},
