@@ -211,7 +211,11 @@ func (r *faultRun) after(w *workload) error {
 	rng := rand.New(rand.NewPCG(r.seed, 4))
 	now := r.h.now()
 	for _, mode := range crashModes {
-		if err := r.openImage(r.m.image(mode, rng), now, now.promised(mode)); err != nil {
+		promised := now.synced
+		if mode == crashKill {
+			promised = now.acked
+		}
+		if err := r.openImage(r.m.image(mode, rng), now, promised); err != nil {
 			return fmt.Errorf("crash %v while failing: %w", mode, err)
 		}
 	}
