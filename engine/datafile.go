@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
@@ -69,6 +70,9 @@ type dataFile struct {
 	// immutable, replaced under log.mu.
 	tail atomic.Pointer[[]*tailChunk]
 	log  logPosition // guarded by log.mu; of log files that are not sealed
+	// room serialises what changes the length of the file: reserving room for the
+	// active file, and sealing it.
+	room sync.Mutex
 
 	live       atomic.Int64 // bytes of the records that the keydir refers to
 	total      atomic.Int64 // bytes of all records, without frame headers

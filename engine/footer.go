@@ -99,8 +99,10 @@ func (d *dataFile) readFooter(uuid [16]byte) error {
 
 // seal writes the footer after the last frame, cuts the file there and syncs it.
 // It does not touch the MANIFEST: the caller does, with the fileMeta returned.
-// REQUIRES: every byte before dataEnd is written.
+// REQUIRES: every byte before dataEnd is synced, for the footer says so.
 func (d *dataFile) seal(dataEnd int64, uuid [16]byte) (fileMeta, error) {
+	d.room.Lock()
+	defer d.room.Unlock()
 	m := fileMeta{
 		number: d.number, kind: d.kind, salt: d.salt, createdMs: d.meta.createdMs,
 		sealed: true, dataEnd: dataEnd, size: dataEnd + footerBytes,

@@ -59,7 +59,9 @@ type log struct {
 	writeMu sync.Mutex // held by the one who writes the tail
 	syncMu  sync.Mutex // held by the one who syncs; before writeMu
 	sealMu  sync.Mutex // held by the one who seals; before syncMu
-	roomMu  sync.Mutex // held by the one who reserves room or makes a file; before mu
+	spareMu sync.Mutex // held by the one who makes the next file; before mu
+
+	mark syncMark // written under syncMu
 
 	kick chan struct{} // asks the background work to look
 }
@@ -210,8 +212,8 @@ func (l *log) wake() {
 // with room reserved. Its place in the MANIFEST comes before anything in it, so
 // a data file that is not listed holds nothing that was acknowledged.
 func (l *log) prepareSpare() error {
-	l.roomMu.Lock()
-	defer l.roomMu.Unlock()
+	l.spareMu.Lock()
+	defer l.spareMu.Unlock()
 	l.mu.Lock()
 	done, refused := l.spare != nil, l.refusedLocked()
 	l.mu.Unlock()
@@ -242,8 +244,8 @@ func (l *log) prepareSpare() error {
 // reserveRoom reserves room in file up to need at least and, if it can, a step
 // more. must says that somebody waits, so that failing is ErrNoSpace.
 func (l *log) reserveRoom(file *dataFile, need int64, must bool) error {
-	l.roomMu.Lock()
-	defer l.roomMu.Unlock()
+	l.spareMu.Lock()
+	defer l.spareMu.Unlock()
 	l.mu.Lock()
 	// Only the active file gets room: one that was sealed meanwhile must not grow.
 	enough := file.log.allocated >= need || file != l.active
@@ -406,6 +408,17 @@ func (l *log) syncTo(seq uint64) error {
 	if l.syncedSeq.Load() >= seq {
 		return nil
 	}
+	err := l.syncShared(seq)
+	if err != nil && l.isLost() {
+		// The sooner what the failed sync lost is written again, the better.
+		if rescued := l.rescue(); rescued == nil && !l.isLost() {
+			return nil
+		}
+	}
+	return err
+}
+
+func (l *log) syncShared(seq uint64) error {
 	l.syncMu.Lock()
 	defer l.syncMu.Unlock()
 	if l.syncedSeq.Load() >= seq {
@@ -435,6 +448,10 @@ func (l *log) syncHeld() error {
 		}
 	}
 	l.mu.Unlock()
+	if len(ends) == 0 {
+		l.syncedSeq.Store(max(seq, l.syncedSeq.Load()))
+		return nil
+	}
 	for _, e := range ends {
 		if err := e.file.file.Sync(); err != nil {
 			return l.syncFailed(fmt.Errorf("sync %s: %w", e.file.name(), err))
@@ -444,6 +461,7 @@ func (l *log) syncHeld() error {
 		l.mu.Unlock()
 	}
 	l.syncedSeq.Store(max(seq, l.syncedSeq.Load()))
+	l.mark.write(ends[len(ends)-1])
 	l.dropTail()
 	return nil
 }
@@ -489,11 +507,30 @@ func (l *log) syncFailed(cause error) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.dirtyLocked()
 	if l.lost == nil {
 		l.lost = fmt.Errorf("%w: %w", ErrFailed, cause)
 		l.db.opt.Logger.Error("a sync failed, writes are refused until what it lost is written again", "err", cause)
 	}
 	return l.lost
+}
+
+// dirtyLocked writes what a failed sync may have lost over itself: the system
+// then holds it again, should this process die before rescue is done. What fails
+// here, rescue has still in memory.
+func (l *log) dirtyLocked() {
+	for _, f := range l.unsealed {
+		chunks, flushed := f.tail.Load(), f.flushed.Load()
+		if chunks == nil {
+			continue
+		}
+		for _, c := range *chunks {
+			from, to := max(c.start, f.log.synced), min(c.start+int64(c.n), flushed)
+			if from < to {
+				_, _ = f.file.WriteAt(c.buf[from-c.start:to-c.start], from)
+			}
+		}
+	}
 }
 
 func (l *log) warn(what string, err error) { l.db.opt.Logger.Warn(what, "err", err) }

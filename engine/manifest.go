@@ -479,21 +479,28 @@ func createManifest(fs FS, dir string, nowMs int64) (*manifest, error) {
 	return m, nil
 }
 
-// openManifest opens the MANIFEST of dir and, unless readOnly, cuts its torn
-// tail. cut is the number of bytes that are torn.
-func openManifest(fs FS, dir string, readOnly bool) (m *manifest, cut int64, err error) {
+// openManifest opens the MANIFEST of dir. torn is the length of its torn tail.
+// Unless readOnly, what was read is written again as a new file: after a sync that
+// failed, what a program reads may be in the system's memory only, and syncing
+// the same pages again would not write them. The tail goes with that.
+func openManifest(fs FS, dir string, readOnly bool) (m *manifest, torn int64, err error) {
 	f, err := fs.Open(filepath.Join(dir, manifestName), readOnly)
 	if err != nil {
 		return nil, 0, err
 	}
 	m = &manifest{fs: fs, dir: dir, file: f}
-	if cut, err = m.load(readOnly); err != nil {
-		return nil, 0, errors.Join(err, f.Close())
+	if torn, err = m.load(); err == nil && !readOnly {
+		m.mu.Lock()
+		err = m.rewriteLocked(&m.state)
+		m.mu.Unlock()
 	}
-	return m, cut, nil
+	if err != nil {
+		return nil, 0, errors.Join(err, m.file.Close())
+	}
+	return m, torn, nil
 }
 
-func (m *manifest) load(readOnly bool) (cut int64, err error) {
+func (m *manifest) load() (torn int64, err error) {
 	size, err := m.file.Size()
 	if err != nil {
 		return 0, err
@@ -506,18 +513,6 @@ func (m *manifest) load(readOnly bool) (cut int64, err error) {
 		return 0, err
 	}
 	m.header, m.state, m.end, m.edits, err = decodeManifest(b)
-	if err != nil {
-		return 0, err
-	}
 	m.uuid = m.header.uuid
-	if m.end == size {
-		return 0, nil
-	}
-	if readOnly {
-		return size - m.end, nil
-	}
-	if err := m.file.Truncate(m.end); err != nil {
-		return 0, err
-	}
-	return size - m.end, m.file.Sync()
+	return size - m.end, err
 }

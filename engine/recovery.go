@@ -44,11 +44,6 @@ func (db *DB) open() error {
 	if cut > 0 {
 		opt.Logger.Warn("cut the torn tail of MANIFEST", "bytes", cut)
 	}
-	// What was read so far, edits and names, may not be on the disk yet, if only the
-	// process died last time. What Open does next depends on it.
-	if err := errors.Join(m.file.Sync(), opt.FS.SyncDir(db.dir)); err != nil {
-		return err
-	}
 	db.raiseCounters(m.state.counters, names)
 	if err := db.openFiles(); err != nil {
 		return err
@@ -126,6 +121,7 @@ func (db *DB) openFiles() error {
 type logTail struct {
 	file    *dataFile
 	dataEnd int64
+	known   int64 // of it, what the last frame says to be synced
 	cut     int64 // bytes past dataEnd up to the last one that is not zero
 	reason  string
 }
@@ -143,7 +139,7 @@ func (db *DB) replay(ld *loader, f *dataFile, next uint64) (t logTail, after uin
 	if err != nil {
 		return t, next, false, err
 	}
-	t.file = f
+	t.file, t.known = f, fileHeaderBytes
 	expect := uint64(0) // in this file; 0: any
 	end, reason, err := f.scanFrames(fileHeaderBytes, size, func(fr *frame) error {
 		if fr.flags&frameFooter != 0 {
@@ -162,6 +158,7 @@ func (db *DB) replay(ld *loader, f *dataFile, next uint64) (t logTail, after uin
 		}
 		expect = fr.baseSeq + uint64(n)
 		next = max(next, expect)
+		t.known = max(t.known, min(int64(fr.knownSynced), fr.offset))
 		return ld.frame(f, fr, n)
 	})
 	if errors.Is(err, errFooter) {
@@ -174,6 +171,9 @@ func (db *DB) replay(ld *loader, f *dataFile, next uint64) (t logTail, after uin
 	f.flushed.Store(end)
 	if reason != "" && !gap {
 		t.cut, err = db.checkTail(f, end, size, fileEnd{f, end}, reason)
+	}
+	if err == nil {
+		err = db.checkMark(f, end, reason)
 	}
 	return t, next, gap, err
 }
@@ -283,16 +283,14 @@ func (db *DB) sealTails(tails []logTail) error {
 			db.opt.Logger.Warn("cut a torn tail", "file", f.name(), "offset", t.dataEnd, "bytes", t.cut, "reason", t.reason)
 		}
 		if t.dataEnd == fileHeaderBytes {
-			// What is cut off must not look like records of a file that is not listed.
-			if err := errors.Join(f.file.Truncate(fileHeaderBytes), f.file.Sync()); err != nil {
+			if err := f.empty(); err != nil {
 				return err
 			}
 			e.remove = append(e.remove, f.number)
 			empty = append(empty, f)
 			continue
 		}
-		// The footer says that the disk has everything before it.
-		if err := f.file.Sync(); err != nil {
+		if err := f.rewrite(t.known, t.dataEnd); err != nil {
 			return err
 		}
 		meta, err := f.seal(t.dataEnd, db.manifest.uuid)
@@ -342,8 +340,47 @@ func (db *DB) adoptSealed(f *dataFile) error {
 	return nil
 }
 
-// dropEmptyFile takes a log file without frames out of the list and removes it.
+// rewrite writes the bytes from from to end again as they are and syncs them.
+// After a sync that failed they may be in the system's memory only, and marked as
+// written; another sync would do nothing for them.
+func (d *dataFile) rewrite(from, end int64) error {
+	r := blockReader{src: d.file, limit: end}
+	for from < end {
+		b, err := r.at(from, blockBytes)
+		if err != nil {
+			return err
+		}
+		if _, err := d.file.WriteAt(b, from); err != nil {
+			return fmt.Errorf("engine: write %s again: %w", d.name(), err)
+		}
+		from += int64(len(b))
+	}
+	if err := d.file.Sync(); err != nil {
+		return fmt.Errorf("engine: write %s again: %w", d.name(), err)
+	}
+	return nil
+}
+
+// empty cuts a log file back to its header. It comes before the file leaves the
+// list, because a log file with frames that is not listed is refused.
+func (d *dataFile) empty() error {
+	d.room.Lock()
+	defer d.room.Unlock()
+	if err := d.file.Truncate(fileHeaderBytes); err != nil {
+		return fmt.Errorf("engine: empty %s: %w", d.name(), err)
+	}
+	if err := d.file.Sync(); err != nil {
+		return fmt.Errorf("engine: empty %s: %w", d.name(), err)
+	}
+	return nil
+}
+
+// dropEmptyFile takes a log file without frames that count out of the list and
+// removes it.
 func (db *DB) dropEmptyFile(f *dataFile) error {
+	if err := f.empty(); err != nil {
+		return err
+	}
 	db.filesMu.Lock()
 	err := db.changeFilesLocked(&manifestEdit{remove: []uint32{f.number}}, nil, []*dataFile{f})
 	db.filesMu.Unlock()

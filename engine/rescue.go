@@ -30,8 +30,8 @@ func (l *log) rescue() error {
 	defer l.syncMu.Unlock()
 	l.writeMu.Lock()
 	defer l.writeMu.Unlock()
-	l.roomMu.Lock()
-	defer l.roomMu.Unlock()
+	l.spareMu.Lock()
+	defer l.spareMu.Unlock()
 	l.mu.Lock()
 	if l.lost == nil || l.failed != nil {
 		defer l.mu.Unlock()

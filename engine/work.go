@@ -29,6 +29,9 @@ func (l *log) begin() error {
 	}
 	l.active = f
 	l.unsealed = []*dataFile{f}
+	if err := l.mark.open(l.db.opt.FS, l.db.dir, l.db.manifest.uuid); err != nil {
+		l.warn("open "+syncMarkName, err)
+	}
 	return nil
 }
 
@@ -77,8 +80,6 @@ func (l *log) syncLoop() {
 		}
 		var err error
 		switch {
-		case l.isLost():
-			err = l.rescue()
 		case SyncPolicy(l.sync.Load()) == SyncNever:
 			err = l.flush(l.endSeq.Load())
 		default:
@@ -131,11 +132,11 @@ func (l *log) workOnce() error {
 
 // sealFull seals every log file but the active one, in order.
 func (l *log) sealFull() error {
-	l.sealMu.Lock()
-	defer l.sealMu.Unlock()
 	if err := l.syncTo(l.endSeq.Load()); err != nil {
 		return err
 	}
+	l.sealMu.Lock()
+	defer l.sealMu.Unlock()
 	for {
 		l.mu.Lock()
 		if len(l.unsealed) < 2 {
@@ -147,15 +148,10 @@ func (l *log) sealFull() error {
 		synced := l.unsealed[0].log.synced
 		l.mu.Unlock()
 		if synced < end {
-			// It became full after the sync began.
-			if err := l.syncTo(l.endSeq.Load()); err != nil {
-				return err
-			}
-			continue
+			// It became full after the sync began: the next round has it.
+			l.wake()
+			return nil
 		}
-		// Whoever reserves room for this file, from when it was active, ends first.
-		l.roomMu.Lock()
-		l.roomMu.Unlock() //nolint:staticcheck // the lock was waited for, that is all
 		if err := l.db.sealFile(f, end); err != nil {
 			return err
 		}
@@ -214,7 +210,8 @@ func (l *log) refuseWrites() {
 
 // closeFiles syncs and seals everything, so that the next Open has nothing to
 // replay, and drops the files without records. The background work has ended.
-func (l *log) closeFiles() error {
+func (l *log) closeFiles() (err error) {
+	defer func() { err = errors.Join(err, l.mark.close()) }()
 	if err := l.syncTo(l.endSeq.Load()); err != nil {
 		return err
 	}
@@ -224,7 +221,6 @@ func (l *log) closeFiles() error {
 	}
 	for _, f := range files {
 		end := f.log.end
-		var err error
 		if end == fileHeaderBytes {
 			err = l.db.dropEmptyFile(f)
 		} else {
