@@ -22,6 +22,9 @@ const (
 // Progress is how far a long piece of work is.
 type Progress = engine.Progress
 
+// EngineStats is the state of the log and the keydir.
+type EngineStats = engine.Stats
+
 // Errors of the engine that reach a client in words of their own.
 var (
 	ErrClosed       = engine.ErrClosed

@@ -3,6 +3,7 @@ package types
 import (
 	"errors"
 	"reflect"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -319,4 +320,56 @@ func TestConcurrentCommands(t *testing.T) {
 	}
 	wg.Wait()
 	s.want(0, "n", "800")
+}
+
+// TestMergeKeepsTheData merges while strings of all forms, overwritten, expired
+// and deleted ones lie in many files.
+func TestMergeKeepsTheData(t *testing.T) {
+	s := openTest(t, Options{Engine: engine.Options{DataFileBytes: 32 << 10}})
+	digest := func() (sum [20]byte) {
+		s.view(0, func(tx *Tx) {
+			var err error
+			if sum, err = tx.Keyspace().Digest(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		return sum
+	}
+	for i := range 200 {
+		key := "k" + strconv.Itoa(i%20)
+		switch i % 5 {
+		case 0:
+			s.set(0, key, string(pattern(i*100)))
+		case 1:
+			s.setOpt(0, key, key, SetOptions{ExpireMs: testEpochMs + int64(i)})
+		case 2:
+			s.update(0, func(tx *Tx) {
+				if _, err := tx.String().SetRange([]byte(key), int64(i*200), pattern(i)); err != nil {
+					t.Fatal(err)
+				}
+			})
+		case 3:
+			s.update(0, func(tx *Tx) { tx.Keyspace().Del([]byte("k" + strconv.Itoa(i/2%20))) })
+		case 4:
+			s.update(i%3, func(tx *Tx) {
+				if err := tx.Keyspace().SwapDB(0, i%3); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+	}
+	s.clock.advance(100 * time.Millisecond)
+	want := digest()
+	for range 2 {
+		if err := s.Merge(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		if digest() != want {
+			t.Fatal("the data changed in a merge")
+		}
+		s.reopen()
+		if digest() != want {
+			t.Fatal("the data changed between merge and reopening")
+		}
+	}
 }
