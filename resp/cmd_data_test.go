@@ -315,11 +315,3 @@ func damageFiles(t *testing.T, dir string) {
 		}
 	}
 }
-
-// TestStorageErrors: what a full or failed disk answers.
-func TestStorageErrors(t *testing.T) {
-	text, _ := errorText(types.ErrNoSpace)
-	if want := "MISCONF Errors writing to the AOF file: No space left on device"; text != want {
-		t.Errorf("got %q, want %q", text, want)
-	}
-}

@@ -158,8 +158,9 @@ var typesErrors = []struct {
 }
 
 // errorText returns what a client gets for an error of package types. known is
-// false if the error is one for the server's log as well: damage on disk, a
-// failed write, or an error without a text of its own.
+// false if the error is one for the server's log as well: damage on disk, or an
+// error without a text of its own. A failed disk is in the log already, once and
+// not for every write that is refused since.
 func errorText(err error) (text string, known bool) {
 	for i := range typesErrors {
 		if errors.Is(err, typesErrors[i].err) {
@@ -170,7 +171,7 @@ func errorText(err error) (text string, known bool) {
 	case errors.Is(err, types.ErrCorrupt):
 		return errCorrupt, false
 	case errors.Is(err, types.ErrFailed):
-		return errMisconf(err.Error()), false
+		return errMisconf(err.Error()), true
 	default:
 		return errInternal, false
 	}

@@ -51,6 +51,17 @@ func TestErrUnknownSubcommand(t *testing.T) {
 	}
 }
 
+func TestErrorTextOfDisk(t *testing.T) {
+	for err, want := range map[error]string{
+		types.ErrNoSpace: "MISCONF Errors writing to the AOF file: No space left on device",
+		types.ErrFailed:  "MISCONF Errors writing to the AOF file: " + types.ErrFailed.Error(),
+	} {
+		if text, known := errorText(err); text != want || !known {
+			t.Errorf("errorText(%v) = %q, %v, want %q", err, text, known, want)
+		}
+	}
+}
+
 // TestErrorText checks that every sentinel has a text with a code, also behind
 // other errors, and that the others are for the log.
 func TestErrorText(t *testing.T) {
@@ -64,7 +75,7 @@ func TestErrorText(t *testing.T) {
 			t.Errorf("%q begins with no code", text)
 		}
 	}
-	for _, err := range []error{types.ErrCorrupt, types.ErrFailed, errors.New("surprise")} {
+	for _, err := range []error{types.ErrCorrupt, errors.New("surprise")} {
 		if text, known := errorText(err); known || strings.Contains(text, "surprise") {
 			t.Errorf("errorText(%v) = %q, %v", err, text, known)
 		}

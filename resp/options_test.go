@@ -9,7 +9,7 @@ import (
 
 func words(line string) [][]byte {
 	var args [][]byte
-	for _, word := range strings.Fields(line) {
+	for word := range strings.FieldsSeq(line) {
 		args = append(args, []byte(word))
 	}
 	return args
