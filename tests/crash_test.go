@@ -59,6 +59,7 @@ type crasher struct {
 	rnd     *rand.Rand
 	writers []*crashWriter
 	srv     *server
+	merges  int // merges begun
 }
 
 func newCrasher(t *testing.T, policy string, seed uint64) *crasher {
@@ -98,7 +99,7 @@ func (c *crasher) cycle(n int) {
 	for _, w := range c.writers {
 		wg.Go(func() { w.run(c.srv.addr, stop) })
 	}
-	wg.Go(func() { mergeNow(c.srv.addr, stop) })
+	wg.Go(func() { c.mergeNow(c.srv.addr, stop) })
 	time.Sleep(time.Duration(c.rnd.IntN(300_000)) * time.Microsecond) // the moment of the kill
 	c.srv.kill()
 	close(stop)
@@ -111,7 +112,7 @@ func (c *crasher) cycle(n int) {
 }
 
 // mergeNow asks for a merge again and again.
-func mergeNow(addr string, stop chan struct{}) {
+func (c *crasher) mergeNow(addr string, stop chan struct{}) {
 	w, err := dialWire(addr)
 	if err != nil {
 		return // killed already
@@ -120,7 +121,14 @@ func mergeNow(addr string, stop chan struct{}) {
 	tick := time.NewTicker(30 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if _, err := w.do("BGREWRITEAOF"); err != nil {
+		v, err := w.do("BGREWRITEAOF")
+		if err != nil {
+			return
+		}
+		if v.kind == '+' {
+			c.merges++
+		} else if !strings.Contains(v.raw, "already in progress") {
+			c.t.Errorf("BGREWRITEAOF: %s", v.raw)
 			return
 		}
 		select {
@@ -163,6 +171,10 @@ func (c *crasher) finish() {
 	c.srv = startIn(c.t, ours, c.dir, c.args...)
 	c.check(-2)
 	c.srv.kill()
+	c.t.Logf("%d merges were begun", c.merges)
+	if c.merges == 0 {
+		c.t.Error("no merge ran beside the writers")
+	}
 }
 
 // crashValue is one key's value and its expiry, 0 without.

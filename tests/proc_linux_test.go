@@ -10,3 +10,9 @@ import (
 func dieWithParent(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }
+
+// runAsNobody runs the process as the user nobody.
+func runAsNobody(cmd *exec.Cmd) {
+	const nobody = 65534
+	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+}
