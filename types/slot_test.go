@@ -1,6 +1,10 @@
 package types
 
-import "testing"
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+)
 
 func TestHashSlot(t *testing.T) {
 	if got := crc16([]byte("123456789")); got != 0x31C3 {
@@ -45,4 +49,24 @@ func TestHashTag(t *testing.T) {
 			t.Errorf("slots of %q and %q equal: %v, want %v", tt.key, tt.same, got, tt.want)
 		}
 	}
+}
+
+func TestCRC16OfAnyLength(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "b")
+		var want uint16
+		for _, c := range b {
+			want ^= uint16(c) << 8
+			for range 8 {
+				carry := want&0x8000 != 0
+				want <<= 1
+				if carry {
+					want ^= 0x1021
+				}
+			}
+		}
+		if got := crc16(b); got != want {
+			t.Fatalf("crc16(%x) = %#x, want %#x", b, got, want)
+		}
+	})
 }
