@@ -19,6 +19,7 @@ type admin struct {
 	events  latencyEvents
 	sampler sampler
 	loading loadProgress
+	engine  atomic.Pointer[types.EngineStats] // as last asked for
 
 	saving      atomic.Bool  // a BGSAVE runs
 	saveStarted atomic.Int64 // Unix seconds; 0: none runs

@@ -33,7 +33,6 @@ var debugCommands = map[string]debugCommand{
 	"help":                         {debugHelp, 0, 0},
 	"htstats":                      {debugHTStats, 1, 2},
 	"htstats-key":                  {debugHTStatsKey, 1, 2},
-	"jmap":                         {debugNothing, 0, 0},
 	"listpack":                     {debugNot(errNotListpack), 1, 1},
 	"loadaof":                      {debugReload, 0, 0},
 	"log":                          {debugLog, 1, 1},

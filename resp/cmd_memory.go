@@ -46,6 +46,7 @@ func cmdMemoryUsage(c *client, args [][]byte) {
 
 func cmdMemoryStats(c *client, _ [][]byte) {
 	s := c.srv
+	e := c.engineStats()
 	p := &s.admin.sampler
 	m := readMemory()
 	used := m.used()
@@ -79,10 +80,10 @@ func cmdMemoryStats(c *client, _ [][]byte) {
 		{"clients.slaves", int64(0)},
 		{"clients.normal", clients},
 		{"cluster.links", int64(0)},
-		{"aof.buffer", s.tailBytes()},
+		{"aof.buffer", e.TailBytes},
 		{"lua.caches", int64(0)},
 		{"functions.caches", int64(0)},
-		{"overhead.db.keydir", s.keydirBytes()},
+		{"overhead.db.keydir", e.KeydirBytes},
 		{"overhead.total", overhead},
 		{"db.dict.rehashing.count", int64(0)},
 		{"keys.count", keys},

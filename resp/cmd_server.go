@@ -55,7 +55,7 @@ func cmdBGSave(c *client, args [][]byte) {
 
 // cmdBGRewriteAOF starts a merge, which is what rewriting the log is here.
 func cmdBGRewriteAOF(c *client, _ [][]byte) {
-	if c.srv.merging() || !c.srv.admin.startMerge(c.srv.store) {
+	if c.engineStats().Merge.Running || !c.srv.admin.startMerge(c.srv.store) {
 		c.err(errMergeIsRunning)
 		return
 	}

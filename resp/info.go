@@ -4,10 +4,15 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"bitkv/types"
 )
 
 // infoText builds the text of INFO: lines of name:value under section titles.
-type infoText struct{ b []byte }
+type infoText struct {
+	b      []byte
+	engine *types.EngineStats // taken once for all sections
+}
 
 func (t *infoText) title(name string) {
 	if len(t.b) > 0 {
@@ -77,7 +82,7 @@ func status(failed bool) string {
 // infoSection is one section of INFO.
 type infoSection struct {
 	name  string // lower case, as it is asked for
-	write func(s *Server, t *infoText)
+	write func(c *client, t *infoText)
 	extra bool // not in "default", which is what INFO alone shows
 }
 
@@ -113,10 +118,10 @@ func cmdInfo(c *client, args [][]byte) {
 		wanted["default"] = true
 	}
 	all := wanted["all"] || wanted["everything"]
-	t := infoText{b: make([]byte, 0, 8<<10)}
+	t := infoText{b: make([]byte, 0, 8<<10), engine: c.engineStats()}
 	for _, section := range infoSections {
 		if all || wanted[section.name] || wanted["default"] && !section.extra {
-			section.write(c.srv, &t)
+			section.write(c, &t)
 		}
 	}
 	c.verbatim("txt", string(t.b))

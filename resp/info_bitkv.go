@@ -1,6 +1,12 @@
 package resp
 
-import "bitkv/types"
+import (
+	"runtime"
+	"strconv"
+	"time"
+
+	"bitkv/types"
+)
 
 // What INFO and MEMORY say about the storage below: the section Bitkv, and the
 // fields of other sections that only it can answer.
@@ -13,13 +19,107 @@ func (s *Server) storeStats() types.Stats {
 	return types.Stats{}
 }
 
+// engineStats is the state of the log and the keydir; zero while it is loading.
+// It locks the shards one after another, which whoever holds some of them must
+// not do: inside EXEC it is the state as it was last asked for.
+func (c *client) engineStats() *types.EngineStats {
+	a := c.srv.admin
+	store := c.srv.loadedStore()
+	if store == nil {
+		return new(types.EngineStats)
+	}
+	if c.inExec() {
+		if last := a.engine.Load(); last != nil {
+			return last
+		}
+		return new(types.EngineStats)
+	}
+	st := store.Engine().Stats()
+	a.engine.Store(&st)
+	return &st
+}
+
 // tcpPort is the port that the server listens on.
 func (s *Server) tcpPort() int64 { return s.config.Load().Port }
 
-func (s *Server) tailBytes() int64       { return 0 }
-func (s *Server) keydirBytes() int64     { return 0 }
-func (s *Server) lazyfreePending() int64 { return 0 }
-func (s *Server) merging() bool          { return false }
-func (s *Server) storageFailed() bool    { return false }
-func (s *Server) infoLog(t *infoText)    {}
-func infoBitkv(s *Server, t *infoText)   {}
+// infoLog writes the fields about the log that Redis has for its append-only
+// file, for which tools have names.
+func infoLog(e *types.EngineStats, t *infoText) {
+	t.int("aof_current_size", e.DiskBytes)
+	t.int("aof_base_size", e.LiveBytes)
+	t.int("aof_pending_rewrite", 0)
+	t.int("aof_buffer_length", e.TailBytes)
+	t.int("aof_pending_bio_fsync", 0)
+	t.int("aof_delayed_fsync", 0)
+}
+
+// syncPolicies are the words of appendfsync.
+var syncPolicies = map[types.SyncPolicy]string{
+	types.SyncEverySecond: "everysec",
+	types.SyncAlways:      "always",
+	types.SyncNever:       "no",
+	types.SyncBytes:       "bytes",
+}
+
+// infoBitkv is the section about the storage.
+func infoBitkv(c *client, t *infoText) {
+	e := t.engine
+	cfg := c.srv.config.Load()
+	t.title("Bitkv")
+	t.str("bitkv_version", c.srv.opt.Version)
+	t.str("index_type", cfg.IndexType)
+	t.int("keys", e.Keys)
+	t.int("collections", e.Collections)
+	t.int("keydir_bytes", e.KeydirBytes)
+	t.int("keydir_bytes_per_key", int64(ratio(e.KeydirBytes, e.Keys)))
+	t.int("data_files", int64(e.DataFiles))
+	t.int("immutable_files", int64(e.ImmutableFiles))
+	t.int("live_bytes", e.LiveBytes)
+	t.int("dead_bytes", e.DeadBytes)
+	t.int("tombstone_bytes", e.TombstoneBytes)
+	t.float("dead_ratio", ratio(e.DeadBytes, e.LiveBytes+e.DeadBytes), 4)
+	t.int("disk_bytes", e.DiskBytes)
+	t.int("pinned_bytes", e.Merge.PinnedBytes)
+	t.int("written_bytes", e.WrittenBytes)
+	t.str("sync_policy", syncPolicies[e.Policy])
+	t.int("tail_bytes", e.TailBytes)
+	t.int("sync_lag_records", int64(e.EndSeq-min(e.SyncedSeq, e.EndSeq)))
+	t.int("sync_lag_ms", syncLagMs(e, time.Now()))
+	t.int("syncs", e.Syncs)
+	t.int("sync_usec", e.SyncTime.Microseconds())
+	t.float("sync_usec_per_call", ratio(e.SyncTime.Microseconds(), e.Syncs), 2)
+	t.flag("merge_running", e.Merge.Running)
+	t.int("merge_done_bytes", e.Merge.DoneBytes)
+	t.int("merge_total_bytes", e.Merge.TotalBytes)
+	t.float("merge_progress_perc", 100*ratio(e.Merge.DoneBytes, e.Merge.TotalBytes), 2)
+	t.int("merges", e.Merge.Merges)
+	t.int("merge_failures", e.Merge.Failures)
+	t.int("merge_reclaimed_bytes", e.Merge.ReclaimedBytes)
+	t.str("merge_last_error", e.Merge.LastError)
+	t.int("checksum_errors", e.ChecksumErrors)
+	t.str("storage_status", storageStatus(e))
+	t.int("load_time_ms", e.LoadTime.Milliseconds())
+	m := readMemory()
+	rss, rssFile := residentBytes()
+	t.int("rss_anonymous", rss-rssFile)
+	t.int("rss_file", rssFile)
+	t.int("gc_cycles", m.gcCycles)
+	t.int("goroutines", int64(runtime.NumGoroutine()))
+}
+
+// syncLagMs is for how long the oldest record that is not on the disk may have
+// been waiting: since the last sync, if anything waits.
+func syncLagMs(e *types.EngineStats, now time.Time) int64 {
+	if e.SyncedSeq >= e.EndSeq || e.LastSync.IsZero() {
+		return 0
+	}
+	return max(now.Sub(e.LastSync).Milliseconds(), 0)
+}
+
+// storageStatus is "ok", or why writes are refused.
+func storageStatus(e *types.EngineStats) string {
+	if e.Failure == nil {
+		return "ok"
+	}
+	return strconv.Quote(e.Failure.Error())
+}

@@ -13,7 +13,8 @@ import (
 // and frameworks decide by it what they may use.
 const RedisVersion = "7.2.4"
 
-func infoServer(s *Server, t *infoText) {
+func infoServer(c *client, t *infoText) {
+	s := c.srv
 	cfg := s.config.Load()
 	now := time.Now()
 	uptime := int64(now.Sub(s.started) / time.Second)
@@ -47,7 +48,8 @@ func infoServer(s *Server, t *infoText) {
 	t.int("io_threads_active", 0)
 }
 
-func infoClients(s *Server, t *infoText) {
+func infoClients(c *client, t *infoText) {
+	s := c.srv
 	var input, output int64
 	s.eachClient(func(c *client) bool {
 		input = max(input, c.queryLen.Load()+c.queryFree.Load())
@@ -69,7 +71,8 @@ func infoClients(s *Server, t *infoText) {
 	t.int("total_blocking_keys", 0)
 }
 
-func infoMemory(s *Server, t *infoText) {
+func infoMemory(c *client, t *infoText) {
+	s := c.srv
 	cfg := s.config.Load()
 	p := &s.admin.sampler
 	m := readMemory()
@@ -120,10 +123,10 @@ func infoMemory(s *Server, t *infoText) {
 	t.int("mem_clients_slaves", 0)
 	t.int("mem_clients_normal", clients)
 	t.int("mem_cluster_links", 0)
-	t.int("mem_aof_buffer", s.tailBytes())
+	t.int("mem_aof_buffer", t.engine.TailBytes)
 	t.str("mem_allocator", "go-"+runtime.Version())
 	t.int("active_defrag_running", 0)
-	t.int("lazyfree_pending_objects", s.lazyfreePending())
+	t.int("lazyfree_pending_objects", int64(t.engine.Reaping))
 	t.int("lazyfreed_objects", s.storeStats().Lazyfreed)
 }
 
@@ -146,7 +149,8 @@ func (s *Server) clientMemory() int64 {
 	return sum
 }
 
-func infoPersistence(s *Server, t *infoText) {
+func infoPersistence(c *client, t *infoText) {
+	s := c.srv
 	a := s.admin
 	t.title("Persistence")
 	s.infoLoading(t)
@@ -168,21 +172,22 @@ func infoPersistence(s *Server, t *infoText) {
 	t.int("rdb_last_load_keys_expired", 0)
 	t.int("rdb_last_load_keys_loaded", a.loading.loadedKeys())
 	t.int("aof_enabled", 1)
-	t.flag("aof_rewrite_in_progress", s.merging())
+	t.flag("aof_rewrite_in_progress", t.engine.Merge.Running)
 	t.int("aof_rewrite_scheduled", 0)
 	t.int("aof_last_rewrite_time_sec", a.mergeTook.Load())
 	t.int("aof_current_rewrite_time_sec", a.runningSeconds(&a.mergeStarted))
 	t.str("aof_last_bgrewrite_status", status(a.mergeFailed.Load()))
 	t.int("aof_rewrites", a.merges.Load())
 	t.int("aof_rewrites_consecutive_failures", a.mergeFailures.Load())
-	t.str("aof_last_write_status", status(s.storageFailed()))
+	t.str("aof_last_write_status", status(t.engine.Failure != nil))
 	t.int("aof_last_cow_size", 0)
 	t.int("module_fork_in_progress", 0)
 	t.int("module_fork_last_cow_size", 0)
-	s.infoLog(t)
+	infoLog(t.engine, t)
 }
 
-func infoStats(s *Server, t *infoText) {
+func infoStats(c *client, t *infoText) {
+	s := c.srv
 	n, st, p := &s.stats, s.storeStats(), &s.admin.sampler
 	t.title("Stats")
 	t.int("total_connections_received", n.connections.Load())
@@ -243,7 +248,8 @@ func infoStats(s *Server, t *infoText) {
 	t.int("acl_access_denied_channel", 0)
 }
 
-func infoReplication(s *Server, t *infoText) {
+func infoReplication(c *client, t *infoText) {
+	s := c.srv
 	t.title("Replication")
 	t.str("role", "master")
 	t.int("connected_slaves", 0)
@@ -258,7 +264,7 @@ func infoReplication(s *Server, t *infoText) {
 	t.int("repl_backlog_histlen", 0)
 }
 
-func infoCPU(_ *Server, t *infoText) {
+func infoCPU(_ *client, t *infoText) {
 	c := cpuTimes()
 	t.title("CPU")
 	t.float("used_cpu_sys", c.sys.Seconds(), 6)
@@ -267,9 +273,10 @@ func infoCPU(_ *Server, t *infoText) {
 	t.float("used_cpu_user_children", c.userChildren.Seconds(), 6)
 }
 
-func infoModules(_ *Server, t *infoText) { t.title("Modules") }
+func infoModules(_ *client, t *infoText) { t.title("Modules") }
 
-func infoCommandStats(s *Server, t *infoText) {
+func infoCommandStats(c *client, t *infoText) {
+	s := c.srv
 	t.title("Commandstats")
 	for _, cmd := range s.table.rows {
 		n := &s.stats.perCommand[cmd.id]
@@ -287,7 +294,8 @@ func infoCommandStats(s *Server, t *infoText) {
 	}
 }
 
-func infoErrorStats(s *Server, t *infoText) {
+func infoErrorStats(c *client, t *infoText) {
+	s := c.srv
 	counts := s.stats.errorCounts()
 	t.title("Errorstats")
 	for _, code := range slices.Sorted(maps.Keys(counts)) {
@@ -306,7 +314,8 @@ func (s *stats) errorCounts() map[string]int64 {
 	return counts
 }
 
-func infoLatencyStats(s *Server, t *infoText) {
+func infoLatencyStats(c *client, t *infoText) {
+	s := c.srv
 	t.title("Latencystats")
 	cfg := s.config.Load()
 	if !cfg.LatencyTracking {
@@ -331,12 +340,13 @@ func infoLatencyStats(s *Server, t *infoText) {
 	}
 }
 
-func infoCluster(_ *Server, t *infoText) {
+func infoCluster(_ *client, t *infoText) {
 	t.title("Cluster")
 	t.int("cluster_enabled", 0)
 }
 
-func infoKeyspace(s *Server, t *infoText) {
+func infoKeyspace(c *client, t *infoText) {
+	s := c.srv
 	t.title("Keyspace")
 	store := s.loadedStore()
 	if store == nil {

@@ -193,6 +193,7 @@ func latencyGraph(name string, s latencySeries, now int64) string {
 		}
 		b.WriteByte('\n')
 	}
+	b.WriteString(strings.Repeat(" ", len(samples)))
 	b.WriteByte('\n')
 	writeColumns(&b, samples, now)
 	return b.String()

@@ -1,5 +1,216 @@
 package main
 
-import "github.com/urfave/cli/v2"
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
 
-func (p *process) tools() []*cli.Command { return nil }
+	"github.com/urfave/cli/v2"
+
+	"bitkv/engine"
+)
+
+// The tools work on a data directory that no server uses, and say so if one does.
+
+// tools are the subcommands.
+func (p *process) tools() []*cli.Command {
+	databases := &cli.IntFlag{Name: "databases", Usage: "how many databases the directory may have", Value: 4096}
+	return []*cli.Command{
+		{
+			Name: "check", Usage: "read every byte of a data directory and report what is damaged; changes nothing",
+			ArgsUsage: "DIR", Action: p.check,
+		},
+		{
+			Name: "dump", Usage: "print the records of data, hint and MANIFEST files; changes nothing",
+			ArgsUsage: "FILE ...", Action: p.dump,
+		},
+		{
+			Name: "backup", Usage: "write a consistent copy of a data directory",
+			ArgsUsage: "DIR DESTINATION", Action: p.backup, Flags: []cli.Flag{databases},
+		},
+		{
+			Name: "merge", Usage: "rewrite data files without what is dead, and give the space back",
+			ArgsUsage: "DIR", Action: p.merge,
+			Flags: []cli.Flag{
+				databases,
+				&cli.Float64Flag{Name: "ratio", Usage: "only files of which at least this share is dead, 0 to 1"},
+			},
+		},
+		p.healthcheck(),
+	}
+}
+
+// arguments returns exactly n arguments.
+func arguments(c *cli.Context, n int) ([]string, error) {
+	if c.Args().Len() != n {
+		return nil, fmt.Errorf("usage: bitkv-redis %s [options] %s", c.Command.Name, c.Command.ArgsUsage)
+	}
+	return c.Args().Slice(), nil
+}
+
+// interruptible is a context that ends with SIGINT or SIGTERM.
+func interruptible() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+}
+
+// check is "check": exit code 1 if anything is damaged.
+func (p *process) check(c *cli.Context) error {
+	args, err := arguments(c, 1)
+	if err != nil {
+		return err
+	}
+	if err := isDatabase(args[0]); err != nil {
+		return err
+	}
+	report, err := engine.Check(nil, args[0], p.progress())
+	if err != nil {
+		return err
+	}
+	return p.printReport(args[0], report)
+}
+
+// printReport prints what a check found. Damage is an error.
+func (p *process) printReport(dir string, r *engine.CheckReport) error {
+	for _, problem := range r.Problems {
+		fmt.Fprintln(p.stdout, problem)
+	}
+	fmt.Fprintf(p.stdout, "%d files, %d frames, %d records, %d bytes are good\n", r.Files, r.Frames, r.Records, r.Bytes)
+	if r.TornBytes > 0 {
+		fmt.Fprintf(p.stdout, "%d bytes at the end of the log were being written when it stopped; they will be cut\n", r.TornBytes)
+	}
+	if r.Damaged() {
+		return fmt.Errorf("%s is damaged", dir)
+	}
+	return nil
+}
+
+// dump is "dump": one line for each frame, record or edit of the files.
+func (p *process) dump(c *cli.Context) error {
+	names := c.Args().Slice()
+	if len(names) == 0 {
+		return fmt.Errorf("usage: bitkv-redis dump %s", c.Command.ArgsUsage)
+	}
+	out := bufio.NewWriter(p.stdout)
+	var err error
+	for _, name := range names {
+		if len(names) > 1 {
+			fmt.Fprintf(out, "# %s\n", name)
+		}
+		err = errors.Join(err, engine.Dump(nil, name, out))
+	}
+	return errors.Join(err, out.Flush())
+}
+
+// backup is "backup".
+func (p *process) backup(c *cli.Context) error {
+	args, err := arguments(c, 2)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := interruptible()
+	defer cancel()
+	return p.withDatabase(c, args[0], func(db *engine.DB) error {
+		if err := db.Backup(ctx, args[1]); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "%s is backed up in %s\n", args[0], args[1])
+		return nil
+	})
+}
+
+// merge is "merge".
+func (p *process) merge(c *cli.Context) error {
+	args, err := arguments(c, 1)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := interruptible()
+	defer cancel()
+	before, err := dirBytes(args[0])
+	if err != nil {
+		return err
+	}
+	err = p.withDatabase(c, args[0], func(db *engine.DB) error { return db.Merge(ctx, c.Float64("ratio")) })
+	if err != nil {
+		return err
+	}
+	after, err := dirBytes(args[0])
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "%s had %d bytes and has %d\n", args[0], before, after)
+	return nil
+}
+
+// withDatabase opens an existing database that nobody uses, calls fn and closes it.
+func (p *process) withDatabase(c *cli.Context, dir string, fn func(*engine.DB) error) error {
+	if err := isDatabase(dir); err != nil {
+		return err
+	}
+	level := new(slog.LevelVar)
+	level.Set(slog.LevelWarn)
+	db, err := engine.Open(dir, engine.Options{
+		Spaces:         c.Int("databases"),
+		MergeDeadBytes: -1,
+		MergeRateBytes: -1,
+		Logger:         newLogger(p.stderr, "redis", level),
+		Progress:       p.progress(),
+	})
+	if err != nil {
+		return dirError(dir, err)
+	}
+	return errors.Join(fn(db), db.Close())
+}
+
+// isDatabase refuses what is no data directory, so that no tool makes one. What
+// has lost its MANIFEST but has data files still is one.
+func isDatabase(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("%s: %w", dir, bare(err))
+	}
+	for _, e := range entries {
+		if e.Name() == "MANIFEST" || filepath.Ext(e.Name()) == ".data" {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is no data directory: it has neither a MANIFEST nor data files", dir)
+}
+
+// dirBytes is the size of the files in a directory.
+func dirBytes(dir string) (sum int64, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", dir, bare(err))
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			return 0, err
+		}
+		sum += info.Size()
+	}
+	return sum, nil
+}
+
+// progress shows on standard error, once a second, how far a tool is.
+func (p *process) progress() func(engine.Progress) {
+	var shown atomic.Int64 // Unix seconds
+	shown.Store(time.Now().Unix())
+	return func(pr engine.Progress) {
+		now, before := time.Now().Unix(), shown.Load()
+		if now <= before || !shown.CompareAndSwap(before, now) {
+			return
+		}
+		fmt.Fprintf(p.stderr, "%s: %d%% of %d bytes, %v left\n",
+			pr.Work, percent(pr.DoneBytes, pr.TotalBytes), pr.TotalBytes, pr.ETA.Round(time.Second))
+	}
+}
