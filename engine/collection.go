@@ -18,6 +18,8 @@ type Collection struct {
 	seed uint64
 	// shard is the number of the shard that owns the collection. RENAME changes it.
 	shard atomic.Uint32
+	// counted is how many bytes of it are in DB.collBytes.
+	counted atomic.Int64
 
 	elems elementTable
 	main  countedTree

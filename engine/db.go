@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // firstFreshSpace is the first internal number given to a keyspace that was
@@ -46,6 +47,8 @@ type DB struct {
 	closing atomic.Bool
 
 	checksumErrors atomic.Int64
+	collBytes      atomic.Int64 // memory of all collections, as of their last commit
+	loadTime       time.Duration
 }
 
 // shard is one slice of the keys of every keyspace.
@@ -185,12 +188,33 @@ func newSpace(id uint32, number int) *space {
 	return sp
 }
 
-// start begins the background work of an open database.
-func (db *DB) start() {
+// start begins the background work of an open database. hintless are files whose
+// hint file has to be made again.
+func (db *DB) start(hintless []*dataFile) {
+	if len(hintless) > 0 {
+		for _, f := range hintless {
+			f.acquire()
+		}
+		db.work.Go(func() { db.makeHints(hintless) })
+	}
 	db.work.Go(db.log.syncLoop)
 	db.work.Go(db.log.workLoop)
 	db.work.Go(db.reaper.loop)
 	db.work.Go(db.mergeLoop)
+}
+
+// makeHints makes the hint files of files that it holds a reference to.
+func (db *DB) makeHints(files []*dataFile) {
+	for _, f := range files {
+		if !db.closing.Load() && !f.removed.Load() {
+			if err := db.writeHint(f); err != nil {
+				db.opt.Logger.Warn("write a hint file", "file", f.name(), "err", err)
+			}
+		}
+		if err := f.release(); err != nil {
+			db.opt.Logger.Warn("close a data file", "file", f.name(), "err", err)
+		}
+	}
 }
 
 // Close waits for transactions and background work, syncs, seals the active

@@ -1,4 +1,315 @@
 package engine
 
-// writeHint writes the hint file of a data file that is being sealed.
-func (db *DB) writeHint(*dataFile) error { return nil }
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"path/filepath"
+)
+
+// A hint file holds what the keydir needs of each record of one immutable file:
+// all but the values, of which only those are there that the keydir holds itself.
+// It is the file header (with the number, salt and kind of the data file), the
+// entries, one for each record in the order of the data file, and a trailer:
+//
+//	entry    kind u8 | seq(z) | offset(v) | fields of the kind
+//	  head put           1 | flags u8 | tag u8 | space(v) | keyLen(v) | valueLen(v) |
+//	                         [expireMs u64] | [collection u64] | key | [value]
+//	  head expire        2 | space(v) | keyLen(v) | expireMs u64 | key
+//	  head tombstone     3 | space(v) | keyLen(v) | key
+//	  element put        4 | collection(v) | subkeyLen(v) | valueLen(v) | subkey | [value]
+//	  element tombstone  5 | collection(v) | subkeyLen(v) | subkey
+//	  space map          6 | number(v) | space(v)
+//	trailer  dataEnd u64 | entries u64 | crc of the entries u32 | crc of the trailer u32
+//
+// seq is the difference to the number after that of the entry before, as a zigzag
+// varint (so 0 in a log file); offset the difference to that of the entry before.
+// A value is there if it has at most 8 bytes. Both checksums begin with the salt.
+//
+// A hint file is valid if and only if its header names the data file, its
+// trailer the same dataEnd and number of records as the footer there, both
+// checksums match and all entries decode. One that is not is made again.
+const hintTrailerBytes = 24
+
+// hintEncoder builds the entries of a hint file.
+type hintEncoder struct {
+	b       []byte
+	seq     uint64
+	offset  int64
+	entries uint64
+}
+
+func (h *hintEncoder) add(r *record, seq uint64, offset int64) {
+	h.b = append(h.b, byte(r.kind))
+	h.b = binary.AppendVarint(h.b, int64(seq-h.seq-1))
+	h.b = binary.AppendUvarint(h.b, uint64(offset-h.offset))
+	h.seq, h.offset = seq, offset
+	h.entries++
+	v := func(x uint64) { h.b = binary.AppendUvarint(h.b, x) }
+	le := binary.LittleEndian
+	switch r.kind {
+	case kindPut:
+		h.b = append(h.b, r.flags, r.tag)
+		v(uint64(r.space))
+		v(uint64(len(r.key)))
+		v(uint64(len(r.value)))
+		if r.flags&putHasExpire != 0 {
+			h.b = le.AppendUint64(h.b, uint64(r.expireMs))
+		}
+		if r.flags&putHasCollection != 0 {
+			h.b = le.AppendUint64(h.b, r.coll)
+		}
+		h.b = append(h.b, r.key...)
+	case kindExpire:
+		v(uint64(r.space))
+		v(uint64(len(r.key)))
+		h.b = le.AppendUint64(h.b, uint64(r.expireMs))
+		h.b = append(h.b, r.key...)
+	case kindTombstone:
+		v(uint64(r.space))
+		v(uint64(len(r.key)))
+		h.b = append(h.b, r.key...)
+	case kindElemPut:
+		v(r.coll)
+		v(uint64(len(r.key)))
+		v(uint64(len(r.value)))
+		h.b = append(h.b, r.key...)
+	case kindElemTombstone:
+		v(r.coll)
+		v(uint64(len(r.key)))
+		h.b = append(h.b, r.key...)
+	case kindSpaceMap:
+		v(uint64(r.number))
+		v(uint64(r.space))
+	}
+	if len(r.value) <= maxInlineBytes {
+		h.b = append(h.b, r.value...)
+	}
+}
+
+// hintDecoder takes the entries of a hint file apart.
+type hintDecoder struct {
+	f      fieldReader
+	seq    uint64
+	offset int64
+	limit  int64 // no record begins at or after it
+}
+
+// next decodes one entry into r. It reports false at the end and, with f.bad set,
+// at an entry that is not valid.
+func (h *hintDecoder) next(r *loadRecord) bool {
+	f := &h.f
+	if len(f.b) == 0 {
+		return false
+	}
+	*r = loadRecord{kind: recordKind(f.u8())}
+	delta, n := binary.Varint(f.b)
+	if n <= 0 {
+		f.bad = true
+		return false
+	}
+	f.b = f.b[n:]
+	h.seq += uint64(delta) + 1
+	h.offset += int64(f.uvarint(uint64(h.limit)))
+	hasValue := false
+	var keyLen uint64
+	switch r.kind {
+	case kindPut:
+		r.flags, r.tag = f.u8(), f.u8()
+		r.space = uint32(f.uvarint(1<<32 - 1))
+		keyLen = f.uvarint(MaxKeyBytes)
+		r.size, hasValue = uint32(f.uvarint(maxValueBytes)), true
+		if r.flags&putHasExpire != 0 {
+			r.expireMs = int64(f.u64())
+		}
+		if r.flags&putHasCollection != 0 {
+			r.coll = f.u64()
+		}
+		f.bad = f.bad || r.flags&^(putHasExpire|putHasCollection) != 0
+	case kindExpire:
+		r.space = uint32(f.uvarint(1<<32 - 1))
+		keyLen = f.uvarint(MaxKeyBytes)
+		r.expireMs = int64(f.u64())
+	case kindTombstone:
+		r.space = uint32(f.uvarint(1<<32 - 1))
+		keyLen = f.uvarint(MaxKeyBytes)
+	case kindElemPut:
+		r.coll = f.uvarint(1<<64 - 1)
+		keyLen = f.uvarint(MaxKeyBytes)
+		r.size, hasValue = uint32(f.uvarint(maxValueBytes)), true
+	case kindElemTombstone:
+		r.coll = f.uvarint(1<<64 - 1)
+		keyLen = f.uvarint(MaxKeyBytes)
+	case kindSpaceMap:
+		r.number = uint32(f.uvarint(1<<32 - 1))
+		r.space = uint32(f.uvarint(1<<32 - 1))
+	default:
+		f.bad = true
+	}
+	r.key = f.bytes(keyLen)
+	if hasValue && r.size <= maxInlineBytes {
+		r.inline = inlineLocation(f.bytes(uint64(r.size)))
+	}
+	f.bad = f.bad || h.offset < fileHeaderBytes+frameHeaderBytes || h.offset >= h.limit
+	return !f.bad
+}
+
+// encodeHint returns the hint file of a data file with the given entries.
+func encodeHint(m *fileMeta, uuid [16]byte, h *hintEncoder) []byte {
+	header := fileHeader{magic: magicHint, number: m.number, uuid: uuid, salt: m.salt, kind: m.kind, createdMs: m.createdMs}
+	salted := saltCRC(m.salt)
+	b := make([]byte, 0, fileHeaderBytes+len(h.b)+hintTrailerBytes)
+	b = append(b, header.encode()...)
+	b = append(b, h.b...)
+	le := binary.LittleEndian
+	trailer := len(b)
+	b = le.AppendUint64(b, uint64(m.dataEnd))
+	b = le.AppendUint64(b, h.entries)
+	b = le.AppendUint32(b, crc32.Update(salted, castagnoli, h.b))
+	return le.AppendUint32(b, crc32.Update(salted, castagnoli, b[trailer:]))
+}
+
+// decodeHint checks a hint file but for its entries, which it returns, with the
+// end of the data and the number of records that they are for.
+func decodeHint(b []byte, name string) (h fileHeader, entries []byte, dataEnd int64, records uint64, err error) {
+	if h, err = decodeFileHeader(b, name, magicHint); err != nil {
+		return h, nil, 0, 0, err
+	}
+	corrupt := func(offset int, reason string) error {
+		return &CorruptError{File: name, Offset: int64(offset), Reason: reason}
+	}
+	at := len(b) - hintTrailerBytes
+	if at < fileHeaderBytes {
+		return h, nil, 0, 0, corrupt(len(b), "it is cut short")
+	}
+	le := binary.LittleEndian
+	salted := saltCRC(h.salt)
+	trailer := b[at:]
+	if crc32.Update(salted, castagnoli, trailer[:20]) != le.Uint32(trailer[20:]) {
+		return h, nil, 0, 0, corrupt(at, "trailer checksum does not match")
+	}
+	entries = b[fileHeaderBytes:at]
+	if crc32.Update(salted, castagnoli, entries) != le.Uint32(trailer[16:]) {
+		return h, nil, 0, 0, corrupt(fileHeaderBytes, "checksum of the entries does not match")
+	}
+	dataEnd = int64(le.Uint64(trailer))
+	if dataEnd < fileHeaderBytes {
+		return h, nil, 0, 0, corrupt(at, "it is of a data file without data")
+	}
+	return h, entries, dataEnd, le.Uint64(trailer[8:]), nil
+}
+
+// writeHint makes the hint file of an immutable file, by reading that once more.
+// The name appears by a rename, so the file is whole if it is there; if it is not,
+// the next Open reads the data file instead.
+func (db *DB) writeHint(f *dataFile) error {
+	meta := f.meta
+	var h hintEncoder
+	end, reason, err := f.scanFrames(fileHeaderBytes, meta.dataEnd, func(fr *frame) error {
+		if _, err := fr.checkRecords(); err != nil {
+			return err
+		}
+		return fr.eachRecord(func(r *record, seq uint64, offset int64, _ int) error {
+			h.add(r, seq, offset)
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if reason != "" {
+		return &CorruptError{File: f.name(), Offset: end, Reason: reason}
+	}
+	name := filepath.Join(db.dir, hintFileName(f.number))
+	out, err := writeFileSynced(db.opt.FS, name+tmpSuffix, encodeHint(&meta, db.manifest.uuid, &h))
+	if err != nil {
+		return err
+	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	if err := db.opt.FS.Rename(name+tmpSuffix, name); err != nil {
+		return err
+	}
+	return db.opt.FS.SyncDir(db.dir)
+}
+
+// readHint reads the hint file of f and checks that it is of f. It returns the
+// entries; buf is used for them if it is large enough.
+func (ld *loader) readHint(f *dataFile, buf []byte) (entries, grown []byte, err error) {
+	fs := ld.db.opt.FS
+	name := hintFileName(f.number)
+	file, err := fs.Open(filepath.Join(ld.db.dir, name), true)
+	if err != nil {
+		return nil, buf, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	size, err := file.Size()
+	if err != nil {
+		return nil, buf, err
+	}
+	// No valid hint is longer than its data file by more than this.
+	if size > f.meta.size+int64(f.meta.records)*16+fileHeaderBytes+hintTrailerBytes {
+		return nil, buf, &CorruptError{File: name, Offset: size, Reason: "it is longer than its data file allows"}
+	}
+	if int64(cap(buf)) < size {
+		buf = make([]byte, size)
+	}
+	buf = buf[:size]
+	if err := readFull(file, buf, 0); err != nil {
+		return nil, buf, err
+	}
+	h, entries, dataEnd, records, err := decodeHint(buf, name)
+	if err != nil {
+		return nil, buf, err
+	}
+	m := &f.meta
+	if h.number != m.number || h.salt != m.salt || h.kind != m.kind || h.uuid != ld.db.manifest.uuid ||
+		dataEnd != m.dataEnd || records != m.records {
+		return nil, buf, &CorruptError{File: name, Offset: 0, Reason: fmt.Sprintf("it is not of %s as it is now", f.name())}
+	}
+	return entries, buf, nil
+}
+
+// hinted loads an immutable file from its hint file.
+func (ld *loader) hinted(f *dataFile, buf []byte) (grown []byte, err error) {
+	entries, buf, err := ld.readHint(f, buf)
+	if err != nil {
+		return buf, err
+	}
+	// Two passes, so that nothing is loaded from a hint that is not valid.
+	for _, load := range []bool{false, true} {
+		d := hintDecoder{f: fieldReader{b: entries}, limit: f.meta.dataEnd}
+		var r loadRecord
+		for d.next(&r) {
+			if load {
+				ld.apply(&r, d.seq, f, d.offset)
+			}
+		}
+		if d.f.bad {
+			return buf, &CorruptError{File: hintFileName(f.number), Offset: int64(len(entries) - len(d.f.b)), Reason: "an entry is not valid"}
+		}
+	}
+	return buf, nil
+}
+
+// dumpHint prints the entries of a hint file, one a line. It returns what is
+// wrong with the file, or nothing.
+func dumpHint(b []byte, printf func(format string, args ...any)) (reason string) {
+	h, entries, dataEnd, records, err := decodeHint(b, "it")
+	if err != nil {
+		return err.Error()
+	}
+	printf("hint of file %d, kind %s, salt %08x: data end %d, %d records\n", h.number, fileKindName(h.kind), h.salt, dataEnd, records)
+	d := hintDecoder{f: fieldReader{b: entries}, limit: dataEnd}
+	var r loadRecord
+	for d.next(&r) {
+		printf("%d seq %d kind %d space %d collection %d key %q size %d expire %d\n",
+			d.offset, d.seq, r.kind, r.space, r.coll, r.key, r.size, r.expireMs)
+	}
+	if d.f.bad {
+		return "an entry is not valid"
+	}
+	return ""
+}

@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // loader fills the keydir from the records of the data files, which may come in
@@ -26,6 +28,10 @@ type loader struct {
 	collMu sync.Mutex // guards elements of the map, not the collections
 	colls  map[CollectionID]*loadCollection
 
+	hintless      sync.Mutex  // guards following
+	hintlessFiles []*dataFile // whose hint files have to be made
+
+	progress progress
 	maxSeq   atomic.Uint64
 	maxColl  atomic.Uint64
 	maxSpace atomic.Uint32
@@ -78,6 +84,12 @@ func newLoader(db *DB) *loader {
 // frame loads the records of a frame of a log file and counts them.
 func (ld *loader) frame(f *dataFile, fr *frame, n int) error {
 	countFrame(f, fr, n)
+	ld.progress.add(fr.end()-fr.offset, int64(n))
+	return ld.records(f, fr)
+}
+
+// records loads the records of a frame.
+func (ld *loader) records(f *dataFile, fr *frame) error {
 	return fr.eachRecord(func(r *record, seq uint64, offset int64, _ int) error {
 		ld.apply(&loadRecord{
 			kind: r.kind, flags: r.flags, tag: r.tag, space: r.space, number: r.number, coll: r.coll,
@@ -254,6 +266,7 @@ func (ld *loader) finish() error {
 		if db.colls.removeUnnamed(c.coll) {
 			continue // garbage that no head names
 		}
+		db.countCollection(c.coll)
 		c.coll.AscendAt(0, func(e Element) bool {
 			addLive(files.bySlot(e.recFile), elemRecordBytes(uint64(c.coll.id), len(e.Subkey), e.Size))
 			return true
@@ -371,14 +384,17 @@ func (ld *loader) sealedFiles(files []*dataFile) error {
 	)
 	for range min(loadWorkers(), len(files)) {
 		work.Go(func() {
+			var buf []byte
 			for first.Load() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= len(files) {
 					return
 				}
-				if err := ld.sealedFile(files[i]); err != nil {
+				var err error
+				if buf, err = ld.sealedFile(files[i], buf); err != nil {
 					first.CompareAndSwap(nil, &err)
 				}
+				ld.progress.add(files[i].meta.dataEnd, int64(files[i].meta.records))
 			}
 		})
 	}
@@ -389,32 +405,80 @@ func (ld *loader) sealedFiles(files []*dataFile) error {
 	return nil
 }
 
-// sealedFile loads one immutable file from its data, checking everything.
+// sealedFile loads one immutable file through its hint file or, if that is not
+// valid, from its data, checking everything.
+func (ld *loader) sealedFile(f *dataFile, buf []byte) ([]byte, error) {
+	if err := f.readFooter(ld.db.manifest.uuid); err != nil {
+		return buf, err
+	}
+	buf, err := ld.hinted(f, buf)
+	if err == nil {
+		return buf, nil
+	}
+	if errors.Is(err, ErrVersion) {
+		return buf, err
+	}
+	if !isNotExist(err) {
+		ld.db.opt.Logger.Warn("a hint file cannot be used and is made again", "err", err)
+	}
+	ld.hintless.Lock()
+	ld.hintlessFiles = append(ld.hintlessFiles, f)
+	ld.hintless.Unlock()
+	return buf, ld.rebuild(f)
+}
+
+// rebuild loads an immutable file from its data.
 func (ld *loader) rebuild(f *dataFile) error {
+	records := uint64(0)
 	end, reason, err := f.scanFrames(fileHeaderBytes, f.meta.dataEnd, func(fr *frame) error {
 		if fr.flags&frameFooter != 0 {
 			return &badRecordError{"a footer lies before the end"}
 		}
-		if _, err := fr.checkRecords(); err != nil {
+		n, err := fr.checkRecords()
+		if err != nil {
 			return err
 		}
-		return fr.eachRecord(func(r *record, seq uint64, offset int64, _ int) error {
-			ld.apply(&loadRecord{
-				kind: r.kind, flags: r.flags, tag: r.tag, space: r.space, number: r.number, coll: r.coll,
-				expireMs: r.expireMs, key: r.key, size: uint32(len(r.value)), inline: inlineOrZero(r.value),
-			}, seq, f, offset)
-			return nil
-		})
+		records += uint64(n)
+		return ld.records(f, fr)
 	})
-	if err == nil && reason != "" {
-		err = &CorruptError{File: f.name(), Offset: end, Reason: reason}
-	}
-	return err
-}
-
-func (ld *loader) sealedFile(f *dataFile) error {
-	if err := f.readFooter(ld.db.manifest.uuid); err != nil {
+	if err != nil {
 		return err
 	}
-	return ld.rebuild(f)
+	if reason == "" && records != f.meta.records {
+		reason = fmt.Sprintf("it holds %d records, its footer says %d", records, f.meta.records)
+	}
+	if reason != "" {
+		return &CorruptError{File: f.name(), Offset: end, Reason: reason}
+	}
+	return nil
+}
+
+// progress tells Options.Progress how far a load is, a few times a second.
+type progress struct {
+	fn      func(Progress)
+	started time.Time
+	total   int64
+
+	done atomic.Int64
+	keys atomic.Int64
+	last atomic.Int64 // when it was last told, in nanoseconds since started
+}
+
+const progressInterval = 250 * time.Millisecond
+
+func (p *progress) add(bytes, keys int64) {
+	done, n := p.done.Add(bytes), p.keys.Add(keys)
+	if p.fn == nil {
+		return
+	}
+	since := time.Since(p.started)
+	last := p.last.Load()
+	if since-time.Duration(last) < progressInterval || !p.last.CompareAndSwap(last, int64(since)) {
+		return
+	}
+	r := Progress{Work: "load", DoneBytes: done, TotalBytes: p.total, Keys: n}
+	if done > 0 {
+		r.ETA = time.Duration(float64(since) * float64(p.total-done) / float64(done))
+	}
+	p.fn(r)
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 const (
@@ -54,6 +55,10 @@ type log struct {
 	flushedSeq atomic.Uint64
 	syncedSeq  atomic.Uint64
 	endSeq     atomic.Uint64
+	written    atomic.Int64 // bytes of frames since Open
+	syncs      atomic.Int64
+	syncNanos  atomic.Int64  // in all
+	lastSync   atomic.Int64  // when the last good one ended, Unix nanoseconds
 	sync       atomic.Uint32 // SyncPolicy
 
 	writeMu sync.Mutex // held by the one who writes the tail
@@ -175,6 +180,7 @@ func (l *log) placeLocked(frame []byte, records uint64) placed {
 	f.records.Add(int64(records))
 	f.total.Add(int64(len(frame) - frameHeaderBytes))
 	l.tailBytes.Add(int64(len(frame)))
+	l.written.Add(int64(len(frame)))
 	l.endSeq.Store(l.nextSeq - 1)
 	return at
 }
@@ -452,6 +458,7 @@ func (l *log) syncHeld() error {
 		l.syncedSeq.Store(max(seq, l.syncedSeq.Load()))
 		return nil
 	}
+	started := time.Now()
 	for _, e := range ends {
 		if err := e.file.file.Sync(); err != nil {
 			return l.syncFailed(fmt.Errorf("sync %s: %w", e.file.name(), err))
@@ -461,6 +468,9 @@ func (l *log) syncHeld() error {
 		l.mu.Unlock()
 	}
 	l.syncedSeq.Store(max(seq, l.syncedSeq.Load()))
+	l.syncs.Add(1)
+	l.syncNanos.Add(int64(time.Since(started)))
+	l.lastSync.Store(time.Now().UnixNano())
 	l.mark.write(ends[len(ends)-1])
 	l.dropTail()
 	return nil

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Opening goes through these steps; each may be cut off by a crash and is then
@@ -26,6 +27,7 @@ import (
 
 // open does all of Open that happens under the lock of the directory.
 func (db *DB) open() error {
+	started := time.Now()
 	opt := &db.opt
 	names, err := opt.FS.List(db.dir)
 	if err != nil {
@@ -65,7 +67,10 @@ func (db *DB) open() error {
 	if err := db.log.begin(); err != nil {
 		return err
 	}
-	db.start()
+	db.loadTime = time.Since(started)
+	opt.Logger.Info("database is open", "dir", db.dir, "files", len(tails)+len(db.manifest.snapshotState().files),
+		"records", ld.progress.keys.Load(), "took", db.loadTime)
+	db.start(ld.hintlessFiles)
 	return nil
 }
 
@@ -226,6 +231,17 @@ func (db *DB) loadFiles(ld *loader) (tails []logTail, err error) {
 				return nil, err
 			}
 		}
+	}
+	ld.progress.fn, ld.progress.started = db.opt.Progress, time.Now()
+	for _, f := range sealed {
+		ld.progress.total += f.meta.dataEnd
+	}
+	for _, f := range open {
+		size, err := f.file.Size()
+		if err != nil {
+			return nil, err
+		}
+		ld.progress.total += size
 	}
 	if err := ld.sealedFiles(sealed); err != nil {
 		return nil, err

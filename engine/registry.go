@@ -145,13 +145,9 @@ func (r *collRegistry) removeLocked(id CollectionID, n uint32) {
 	r.free = append(r.free, n)
 }
 
-// all returns every collection.
-func (r *collRegistry) all() []*Collection {
+// len returns the number of collections.
+func (r *collRegistry) len() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := make([]*Collection, 0, len(r.byID))
-	for _, n := range r.byID {
-		all = append(all, r.at(n))
-	}
-	return all
+	return len(r.byID)
 }

@@ -134,6 +134,9 @@ func (tx *Tx) settleElements(files *fileSet, at placed) {
 				addLive(files.bySlot(u.old.recFile), -n)
 			}
 		}
+		if i+1 == len(tx.elems) || tx.elems[i+1].coll != u.coll {
+			tx.db.countCollection(u.coll)
+		}
 		e := u.elem
 		if e == nil || e.seq&provisionalSeq == 0 {
 			continue
@@ -151,7 +154,15 @@ func (tx *Tx) settleElements(files *fileSet, at placed) {
 func (tx *Tx) dropUnnamed() {
 	for _, c := range tx.colls {
 		if tx.db.colls.removeUnnamed(c) {
+			tx.db.collBytes.Add(-c.counted.Swap(0))
 			tx.db.reaper.addCollection(c)
 		}
 	}
+}
+
+// countCollection brings DB.collBytes up to date. REQUIRES: the shard of c is
+// locked.
+func (db *DB) countCollection(c *Collection) {
+	n := c.bytes()
+	db.collBytes.Add(n - c.counted.Swap(n))
 }

@@ -1,0 +1,105 @@
+package engine
+
+import "time"
+
+// Stats is the state of a database at one moment. Counters count since Open.
+type Stats struct {
+	// Keys is the number of keys of all keyspaces, expired ones included, and
+	// Collections that of the collections they name.
+	Keys, Collections int64
+	// DataFiles is the number of data files, ImmutableFiles that of the sealed ones.
+	DataFiles, ImmutableFiles int
+	// LiveBytes is the length of the records that the keydir refers to, DeadBytes
+	// that of the others; TombstoneBytes is how much of the latter are tombstones.
+	LiveBytes, DeadBytes, TombstoneBytes int64
+	// DiskBytes is the length of all data files, without what is reserved.
+	DiskBytes int64
+	// KeydirBytes is the memory of the keydir, both levels.
+	KeydirBytes int64
+	// TailBytes is the log in memory: not written, or written and not synced.
+	TailBytes int64
+	// EndSeq is the newest sequence number; FlushedSeq and SyncedSeq are how far
+	// the operating system and the disk have the log.
+	EndSeq, FlushedSeq, SyncedSeq uint64
+	// Syncs is how many times the log was synced, SyncTime how long that took in
+	// all, and LastSync when it was last done without an error.
+	Syncs    int64
+	SyncTime time.Duration
+	LastSync time.Time
+	// WrittenBytes is what was appended to the log.
+	WrittenBytes int64
+	// ChecksumErrors is how many reads found damage.
+	ChecksumErrors int64
+	// Reaping is how many dropped collections and tables wait to be taken apart.
+	Reaping int
+	// Failure says why writes are refused; nil if they are not.
+	Failure error
+	// Policy is the sync policy now.
+	Policy SyncPolicy
+	// LoadTime is how long Open took.
+	LoadTime time.Duration
+	Merge    MergeStats
+}
+
+// Stats returns the state of the database. It locks each shard for a moment.
+func (db *DB) Stats() Stats {
+	l := db.log
+	s := Stats{
+		EndSeq: l.endSeq.Load(), FlushedSeq: l.flushedSeq.Load(), SyncedSeq: l.syncedSeq.Load(),
+		TailBytes: l.tailBytes.Load(), ChecksumErrors: db.checksumErrors.Load(), Reaping: db.reaper.pending(),
+		Syncs: l.syncs.Load(), SyncTime: time.Duration(l.syncNanos.Load()), WrittenBytes: l.written.Load(),
+		Policy: SyncPolicy(l.sync.Load()), LoadTime: db.loadTime, Merge: db.merge.snapshot(), Failure: db.Failure(),
+	}
+	if ns := l.lastSync.Load(); ns != 0 {
+		s.LastSync = time.Unix(0, ns)
+	}
+	for i := range db.spaces {
+		s.Keys += db.spaces[i].Load().keys.Load()
+	}
+	for _, f := range db.files.Load().all() {
+		s.DataFiles++
+		if f.sealed.Load() {
+			s.ImmutableFiles++
+		}
+		total, live := f.total.Load(), f.live.Load()
+		s.LiveBytes += live
+		s.DeadBytes += total - live
+		s.TombstoneBytes += f.tombstoneBytes()
+		s.DiskBytes += f.flushed.Load()
+	}
+	s.Collections, s.KeydirBytes = db.keydirSize()
+	return s
+}
+
+// Failure returns why writes are refused now, or nil. It is cheap.
+func (db *DB) Failure() error {
+	l := db.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refusedLocked()
+}
+
+// TailBytes returns how much of the log is in memory only. It is cheap.
+func (db *DB) TailBytes() int64 { return db.log.tailBytes.Load() }
+
+// KeydirBytes returns the memory of the keydir. It locks each shard for a moment.
+func (db *DB) KeydirBytes() int64 {
+	_, n := db.keydirSize()
+	return n
+}
+
+// keydirSize counts the collections and the memory of the keydir.
+func (db *DB) keydirSize() (colls, bytes int64) {
+	for i := range db.shards {
+		s := &db.shards[i]
+		s.mu.RLock()
+		for _, t := range s.tables {
+			if t != nil {
+				bytes += t.slots.bytes() + t.index.bytes()
+			}
+		}
+		bytes += s.expiry.bytes()
+		s.mu.RUnlock()
+	}
+	return int64(db.colls.len()), bytes + db.collBytes.Load()
+}
