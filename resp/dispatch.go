@@ -86,7 +86,7 @@ func (c *client) refusal(cmd *command, cfg *Settings) string {
 	case cmd.flags&flagNoMulti != 0 && c.has(clientMulti):
 		return errNotInMulti
 	case cmd.flags&flagLoading == 0 && c.srv.loading.Load():
-		return errLoading
+		return c.srv.loadingText()
 	}
 	return ""
 }

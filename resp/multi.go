@@ -113,6 +113,10 @@ func cmdWatch(c *client, args [][]byte) {
 		c.err(errWatchInMulti)
 		return
 	}
+	if c.tx == nil { // Redis lets WATCH through here, but there is no key yet
+		c.err(errLoading)
+		return
+	}
 	if c.watcher == nil {
 		c.watcher = c.srv.store.NewWatcher()
 	}
