@@ -220,10 +220,10 @@ func (q *queues) agree(s diffStep, got, want value) bool {
 			}
 		}
 		return true
-	case name == "EXEC" || name == "DISCARD" || name == "RESET":
-		if len(s.args) == 1 {
-			c.open, c.args = false, nil
-		}
+	case name == "EXEC":
+		c.open, c.args = false, nil // whatever its arguments: a wrong EXEC discards, too
+	case (name == "DISCARD" || name == "RESET") && want.kind == '+':
+		c.open, c.args = false, nil
 	case name == "MULTI" && want.kind == '+':
 		c.open = true
 	case want.raw == "+QUEUED\r\n":
