@@ -39,7 +39,8 @@ import (
 
 // mergeState is what a DB keeps for merges.
 type mergeState struct {
-	calls callGate
+	calls   callGate
+	reserve mergeReserve
 
 	running sync.Mutex // held by the one merge that runs
 	// limbo are new files of which it is not known whether the MANIFEST on the
@@ -139,7 +140,9 @@ func (db *DB) Merge(ctx context.Context, ratio float64) error {
 		return ErrMergeRunning
 	}
 	defer db.merge.running.Unlock()
-	if err := db.rotateAndSeal(); err != nil {
+	// On a full disk there is no next data file, and merging what is immutable
+	// already is the way out.
+	if err := db.rotateAndSeal(); err != nil && !errors.Is(err, ErrNoSpace) {
 		return fmt.Errorf("engine: merge: %w", err)
 	}
 	return db.mergeFiles(ctx, func() []*dataFile { return db.chooseFiles(ratio) })
@@ -154,6 +157,7 @@ const (
 
 // mergeLoop merges when there is enough garbage, until the database is closed.
 func (db *DB) mergeLoop() {
+	db.keepReserve()
 	if db.opt.MergeDeadBytes < 0 {
 		return
 	}
@@ -209,6 +213,7 @@ func (db *DB) mergeFiles(ctx context.Context, choose func() []*dataFile) error {
 	}
 	m.report()
 	err := m.runGroups(todo)
+	db.keepReserve()
 	db.merge.finished(err, m.reclaimed)
 	if err != nil {
 		return fmt.Errorf("engine: merge: %w", err)

@@ -141,19 +141,17 @@ func filesOf(all []mergeCandidate, chosen []int) []*dataFile {
 	return files
 }
 
-// mergeHeadroom is the space that a merge leaves free on the disk.
-const mergeHeadroom = 1 << 20
-
 // takeGroup takes the next files to merge together off todo: all of them if the
 // disk has room for their live records twice, which drops the most tombstones;
-// else those that give back the most for the room they need. free is the space
-// that is free on the disk.
-func takeGroup(todo []*dataFile, free int64) (group, rest []*dataFile) {
+// else those that need the least room. free is what is free on the disk.
+func (db *DB) takeGroup(todo []*dataFile, free int64) (group, rest []*dataFile) {
 	need := func(f *dataFile) int64 {
 		// A record that stands alone costs a frame header in the new file.
-		return f.live.Load() + f.tombstoneBytes() + frameHeaderBytes*f.records.Load()/4 + footerBytes
+		records := f.records.Load() * (f.live.Load() + f.tombstoneBytes()) / max(f.total.Load(), 1)
+		return f.live.Load() + f.tombstoneBytes() + frameHeaderBytes*records + fileHeaderBytes + footerBytes
 	}
-	free -= mergeHeadroom
+	// Some room has to stay for the MANIFEST, hint files and the active file.
+	free -= db.reserveSize() / 8
 	var all int64
 	for _, f := range todo {
 		all += need(f)
@@ -161,12 +159,12 @@ func takeGroup(todo []*dataFile, free int64) (group, rest []*dataFile) {
 	if all <= free {
 		return todo, nil
 	}
-	sorted := slices.Clone(todo)
-	slices.SortStableFunc(sorted, func(a, b *dataFile) int { return cmp.Compare(need(a), need(b)) })
-	for len(sorted) > 0 && need(sorted[0]) <= free {
-		free -= need(sorted[0])
-		group = append(group, sorted[0])
-		sorted = sorted[1:]
+	rest = slices.Clone(todo)
+	slices.SortStableFunc(rest, func(a, b *dataFile) int { return cmp.Compare(need(a), need(b)) })
+	for len(rest) > 0 && need(rest[0]) <= free {
+		free -= need(rest[0])
+		group = append(group, rest[0])
+		rest = rest[1:]
 	}
-	return group, sorted
+	return group, rest
 }

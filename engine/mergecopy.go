@@ -39,6 +39,8 @@ type merger struct {
 	dropped uint64      // highest sequence number of a tombstone that was dropped
 	out     *mergeOutput
 	outs    []*dataFile // the new files, all of them sealed but that of out
+	// fromReserve says that the first new file is to be made of RESERVE.
+	fromReserve bool
 }
 
 // runGroups merges todo, group by group. A group that was committed stays so
@@ -49,7 +51,11 @@ func (m *merger) runGroups(todo []*dataFile) error {
 		if err != nil {
 			return err
 		}
-		m.group, todo = takeGroup(todo, free)
+		m.group, todo = m.db.takeGroup(todo, free)
+		m.fromReserve = len(m.group) == 0 && m.db.hasReserve()
+		if m.fromReserve {
+			m.group, todo = m.db.takeGroup(todo, m.db.reserveSize())
+		}
 		if len(m.group) == 0 {
 			return fmt.Errorf("%w: %d bytes are not enough to merge any file", ErrNoSpace, free)
 		}
@@ -176,7 +182,13 @@ func (m *merger) newOutput() (*mergeOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := createDataFile(db.opt.FS, db.dir, number, fileMerged, db.manifest.uuid, db.opt.NowMs())
+	var f *dataFile
+	if m.fromReserve {
+		m.fromReserve = false
+		f, err = db.createFromReserve(number)
+	} else {
+		f, err = createDataFile(db.opt.FS, db.dir, number, fileMerged, db.manifest.uuid, db.opt.NowMs())
+	}
 	if err != nil {
 		return nil, noSpaceError(err)
 	}

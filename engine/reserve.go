@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"errors"
+	"path/filepath"
+	"sync"
+)
+
+// On a full disk the way out is to delete keys and to merge. Deleting has room
+// in the active file; a merge has it from RESERVE, a file of nothing but reserved
+// room, which is removed when a merge finds none, and made again when there is
+// plenty. So a merge can always take a file whose live records fit in there, and
+// that gives back the room for the next.
+const (
+	reserveName = "RESERVE"
+	// mergeReserveBytes is the length of RESERVE, if data files are not small.
+	mergeReserveBytes = 16 << 20
+)
+
+// mergeReserve is the state of RESERVE.
+type mergeReserve struct {
+	mu   sync.Mutex // guards following
+	held bool
+}
+
+func (db *DB) reserveSize() int64 { return min(mergeReserveBytes, db.opt.DataFileBytes/4) }
+
+// keepReserve makes RESERVE if there is none and the disk has plenty of room.
+// Without it only a merge on a full disk is more likely to fail, so an error is
+// but a line in the log.
+func (db *DB) keepReserve() {
+	r := &db.merge.reserve
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held {
+		return
+	}
+	held, err := db.makeReserve()
+	if err != nil && !isNoSpace(err) {
+		db.opt.Logger.Warn("reserve room for merges", "err", err)
+	}
+	r.held = held
+}
+
+func (db *DB) makeReserve() (held bool, err error) {
+	fs, name, size := db.opt.FS, filepath.Join(db.dir, reserveName), db.reserveSize()
+	if f, err := fs.Open(name, true); err == nil {
+		have, sizeErr := f.Size()
+		if err := f.Close(); err != nil || sizeErr == nil && have == size {
+			return err == nil, err
+		}
+		if err := fs.Remove(name); err != nil {
+			return false, err
+		}
+	}
+	free, err := fs.FreeBytes(db.dir)
+	if err != nil || free < 4*size {
+		return false, err
+	}
+	f, err := fs.Create(name)
+	if err != nil {
+		return false, err
+	}
+	err = f.Preallocate(size)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		// Half a reserve would pass for a whole one only in its length.
+		if removeErr := fs.Remove(name); removeErr != nil {
+			db.opt.Logger.Warn("remove what could not be reserved", "err", removeErr)
+		}
+		return false, err
+	}
+	return true, nil
+}
+
+// hasReserve reports whether there is a RESERVE.
+func (db *DB) hasReserve() bool {
+	r := &db.merge.reserve
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.held
+}
+
+// createFromReserve is createDataFile for a merged file, in the room of RESERVE.
+// The file itself gets the new name, for room that was merely freed could be
+// taken by somebody else.
+func (db *DB) createFromReserve(number uint32) (*dataFile, error) {
+	r := &db.merge.reserve
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held = false
+	fs, name := db.opt.FS, filepath.Join(db.dir, dataFileName(number))
+	if err := fs.Rename(filepath.Join(db.dir, reserveName), name); err != nil {
+		return nil, err
+	}
+	f, err := fs.Open(name, false)
+	if err != nil {
+		return nil, err
+	}
+	h := fileHeader{
+		magic: magicData, number: number, uuid: db.manifest.uuid, salt: randomUint32(),
+		kind: fileMerged, createdMs: db.opt.NowMs(),
+	}
+	if _, err = f.WriteAt(h.encode(), 0); err == nil {
+		err = errors.Join(f.Sync(), fs.SyncDir(db.dir))
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close(), fs.Remove(name))
+	}
+	d := newDataFile(fs, db.dir, f, fileMeta{number: number, kind: fileMerged, salt: h.salt, createdMs: h.createdMs})
+	d.flushed.Store(fileHeaderBytes)
+	return d, nil
+}
