@@ -3,6 +3,8 @@ package resp
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -177,6 +179,16 @@ func (l *loadProgress) get() (types.Progress, time.Time) {
 func (l *loadProgress) loadedKeys() int64 {
 	p, _ := l.get()
 	return p.Keys
+}
+
+// loadingText is the LOADING error, with how far the loading is.
+func (s *Server) loadingText() string {
+	p, _ := s.admin.loading.get()
+	if p.TotalBytes <= 0 {
+		return errLoading
+	}
+	return fmt.Sprintf("%s (%d%% done, about %d seconds left)",
+		errLoading, p.DoneBytes*100/p.TotalBytes, int64(math.Ceil(p.ETA.Seconds())))
 }
 
 // infoLoading writes the fields about loading.

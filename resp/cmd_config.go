@@ -45,7 +45,7 @@ func cmdConfigSet(c *client, args [][]byte) {
 	case err == nil:
 		c.ok()
 	case errors.Is(err, errConfigLoading):
-		c.err(errLoading)
+		c.err(c.srv.loadingText())
 	case errors.As(err, &unknown):
 		c.err(errConfigUnknown(unknown.name))
 	case errors.As(err, &bad):

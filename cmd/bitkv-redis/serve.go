@@ -149,7 +149,7 @@ func (s *service) run() error {
 	s.log.Info("database loaded", "keys", keys, "seconds", fmt.Sprintf("%.3f", time.Since(began).Seconds()))
 	s.log.Info("Ready to accept connections", "on", s.addresses())
 	err = s.wait()
-	go s.forceOnSecondSignal()
+	go s.forceOnSecondSignal(os.Exit)
 	err = errors.Join(err, s.server.Close(), store.Close(), removePid())
 	if err != nil {
 		s.log.Error("the shutdown was not clean", "error", err)
@@ -184,10 +184,10 @@ func signalName(sig os.Signal) string {
 
 // forceOnSecondSignal ends the process at once if it is told to stop again. The
 // data survives that as it survives kill -9.
-func (s *service) forceOnSecondSignal() {
+func (s *service) forceOnSecondSignal(exit func(code int)) {
 	sig := <-s.stop
 	s.log.Error("received " + signalName(sig) + " again, exiting without waiting")
-	os.Exit(1)
+	exit(1)
 }
 
 // open opens the data as the configuration says.

@@ -134,7 +134,7 @@ func (p *process) merge(c *cli.Context) error {
 	}
 	ctx, cancel := interruptible()
 	defer cancel()
-	before, err := dirBytes(args[0])
+	before, err := dataBytes(args[0])
 	if err != nil {
 		return err
 	}
@@ -142,11 +142,11 @@ func (p *process) merge(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	after, err := dirBytes(args[0])
+	after, err := dataBytes(args[0])
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stdout, "%s had %d bytes and has %d\n", args[0], before, after)
+	fmt.Fprintf(p.stdout, "%s: the data files had %d bytes and have %d\n", args[0], before, after)
 	return nil
 }
 
@@ -185,13 +185,16 @@ func isDatabase(dir string) error {
 	return fmt.Errorf("%s is no data directory: it has neither a MANIFEST nor data files", dir)
 }
 
-// dirBytes is the size of the files in a directory.
-func dirBytes(dir string) (sum int64, err error) {
+// dataBytes is the size of the data files in a directory.
+func dataBytes(dir string) (sum int64, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", dir, bare(err))
 	}
 	for _, e := range entries {
+		if filepath.Ext(e.Name()) != ".data" {
+			continue
+		}
 		info, err := e.Info()
 		if err != nil {
 			return 0, err
