@@ -23,7 +23,7 @@ import (
 // tools are the subcommands.
 func (p *process) tools() []*cli.Command {
 	databases := &cli.IntFlag{Name: "databases", Usage: "how many databases the directory may have", Value: 4096}
-	return []*cli.Command{
+	commands := []*cli.Command{
 		{
 			Name: "check", Usage: "read every byte of a data directory and report what is damaged; changes nothing",
 			ArgsUsage: "DIR", Action: p.check,
@@ -46,7 +46,15 @@ func (p *process) tools() []*cli.Command {
 		},
 		p.healthcheck(),
 	}
+	for _, c := range commands {
+		c.HideHelpCommand = true
+		c.OnUsageError = usageError
+	}
+	return commands
 }
+
+// usageError leaves the printing of an error to process.run: one line.
+func usageError(_ *cli.Context, err error, _ bool) error { return err }
 
 // arguments returns exactly n arguments.
 func arguments(c *cli.Context, n int) ([]string, error) {

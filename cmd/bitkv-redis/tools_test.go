@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"bitkv/engine"
+)
+
+// tool runs a subcommand in this process.
+func tool(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	p := process{stdin: strings.NewReader(""), stdout: &out, stderr: &errs}
+	code = p.run(args)
+	return code, out.String(), errs.String()
+}
+
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	makeDatabase(t, dir, 100)
+	before := dirSum(t, dir)
+	if code, out, errs := tool(t, "check", dir); code != 0 || !strings.Contains(out, "100 records") || errs != "" {
+		t.Errorf("a good directory: code %d, %q, %q", code, out, errs)
+	}
+	if dirSum(t, dir) != before {
+		t.Error("check changed the directory")
+	}
+	file := damage(t, dir)
+	before = dirSum(t, dir)
+	code, out, errs := tool(t, "check", dir)
+	if code != 1 || !strings.Contains(out, "damage: "+file) || strings.Count(errs, "\n") != 1 {
+		t.Errorf("a damaged directory: code %d, %q, %q", code, out, errs)
+	}
+	if dirSum(t, dir) != before {
+		t.Error("check changed the directory")
+	}
+}
+
+func TestDump(t *testing.T) {
+	dir := t.TempDir()
+	makeDatabase(t, dir, 3)
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, f := range files {
+		switch ext := filepath.Ext(f.Name()); {
+		case ext == ".data", ext == ".hint", f.Name() == "MANIFEST":
+			code, out, errs := tool(t, "dump", filepath.Join(dir, f.Name()))
+			if code != 0 || out == "" || errs != "" {
+				t.Errorf("%s: code %d, %q, %q", f.Name(), code, out, errs)
+			}
+			found = found || strings.Contains(out, `"key:2"`)
+		}
+	}
+	if !found {
+		t.Error("no dump shows a key that was written")
+	}
+}
+
+func TestBackupAndMerge(t *testing.T) {
+	dir, copied := t.TempDir(), filepath.Join(t.TempDir(), "copy")
+	makeDatabase(t, dir, 1000)
+	makeDatabase(t, dir, 1000) // now half of it is dead
+	if code, out, errs := tool(t, "backup", dir, copied); code != 0 || errs != "" {
+		t.Fatalf("backup: code %d, %q, %q", code, out, errs)
+	}
+	size, err := dataBytes(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := tool(t, "merge", dir); code != 0 || errs != "" {
+		t.Fatalf("merge: code %d, %q, %q", code, out, errs)
+	}
+	merged, err := dataBytes(dir)
+	if err != nil || merged > size*2/3 {
+		t.Errorf("merged from %d to %d bytes, %v", size, merged, err)
+	}
+	for _, d := range []string{dir, copied} {
+		db, err := engine.Open(d, engine.Options{Spaces: 16})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := db.Len(0); n != 1000 {
+			t.Errorf("%s has %d keys", d, n)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestToolErrors(t *testing.T) {
+	empty := t.TempDir()
+	missing := filepath.Join(empty, "missing")
+	used := t.TempDir()
+	db, err := engine.Open(used, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{[]string{"check"}, "usage: bitkv-redis check [options] DIR"},
+		{[]string{"check", missing}, missing + ": no such file or directory"},
+		{[]string{"check", empty}, empty + " is no data directory: it has neither a MANIFEST nor data files"},
+		{[]string{"merge", missing}, missing + ": no such file or directory"},
+		{[]string{"merge", empty}, empty + " is no data directory: it has neither a MANIFEST nor data files"},
+		{[]string{"merge", used}, "data directory " + used + " is in use by another process"},
+		{[]string{"merge", "--ratio", "x", used}, `invalid value "x"`},
+		{[]string{"backup", used}, "usage: bitkv-redis backup [options] DIR DESTINATION"},
+		{[]string{"backup", used, missing}, "data directory " + used + " is in use by another process"},
+		{[]string{"dump"}, "usage: bitkv-redis dump FILE ..."},
+		{[]string{"dump", missing}, "no such file or directory"},
+		{[]string{"healthcheck", "--port", strconv.Itoa(freePort(t))}, "connection refused"},
+	}
+	for _, tt := range tests {
+		code, out, errs := tool(t, tt.args...)
+		if code != 1 || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, tt.want) {
+			t.Errorf("%v: code %d, %q, %q; want %q", tt.args, code, out, errs, tt.want)
+		}
+	}
+	if entries, err := os.ReadDir(empty); err != nil || len(entries) != 0 {
+		t.Errorf("a tool made %v, %v", entries, err)
+	}
+}
+
+func TestHealthcheck(t *testing.T) {
+	r := serve(t, t.TempDir(), "--requirepass", "secret")
+	port := strconv.Itoa(r.port)
+	for password, want := range map[string]int{"": 0, "secret": 0, "wrong": 1} {
+		if code, _, errs := tool(t, "healthcheck", "--port", port, "--password", password); code != want {
+			t.Errorf("password %q: code %d, %q", password, code, errs)
+		}
+	}
+}
