@@ -33,12 +33,14 @@ func TestBadInput(t *testing.T) {
 	s := start(t, ours)
 	for _, a := range []attack{
 		{"R1 bulk length at the limit of int64", func(t *testing.T, s *server) {
+			t.Helper()
 			refused(t, s, "*1\r\n$9223372036854775807\r\nx", "-ERR Protocol error: invalid bulk length\r\n")
 			refused(t, s, "*1\r\n$9223372036854775800\r\nx", "-ERR Protocol error: invalid bulk length\r\n")
 			refused(t, s, "*1\r\n$-9223372036854775808\r\nx", "-ERR Protocol error: invalid bulk length\r\n")
 			refused(t, s, "*1\r\n$18446744073709551617\r\nx", "-ERR Protocol error: invalid bulk length\r\n")
 		}},
 		{"R2 a count that never arrives", func(t *testing.T, s *server) {
+			t.Helper()
 			refused(t, s, "*9223372036854775807\r\n", "-ERR Protocol error: invalid multibulk length\r\n")
 			for range 20 {
 				send(t, s, []byte("*1000000\r\n"))
@@ -52,9 +54,11 @@ func TestBadInput(t *testing.T) {
 		{"R8 many large replies to few bytes", largeReplies},
 		{"R9 a client that never reads", neverReads},
 		{"R14 good commands before a bad one", func(t *testing.T, s *server) {
+			t.Helper()
 			refused(t, s, "PING\r\nECHO hi\r\n*x\r\n", "+PONG\r\n$2\r\nhi\r\n-ERR Protocol error: invalid multibulk length\r\n")
 		}},
 		{"R15 what Redis ignores, rejects and closes on", func(t *testing.T, s *server) {
+			t.Helper()
 			w := s.wire(t)
 			if err := w.write([]byte("*0\r\n*-1\r\n\r\nPING\r\n")); err != nil {
 				t.Fatal(err)
@@ -67,6 +71,7 @@ func TestBadInput(t *testing.T) {
 		}},
 		{"R17 patterns that backtrack", patterns},
 		{"half a command and then silence", func(t *testing.T, s *server) {
+			t.Helper()
 			for range 100 {
 				send(t, s, []byte("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100\r\nhalf"))
 			}
@@ -151,13 +156,14 @@ func send(t *testing.T, s *server, b []byte) *wire {
 // refused sends bytes that must be answered so, and then the connection closed.
 func refused(t *testing.T, s *server, in, want string) {
 	t.Helper()
-	got, err := send(t, s, []byte(in)).readToEOF(replyTimeout)
+	got, err := send(t, s, []byte(in)).readToEOF()
 	if err != nil || got != want {
 		t.Errorf("%.60q: got %q, %v, want %q and the end", in, got, err, want)
 	}
 }
 
 func oneByteReads(t *testing.T, s *server) {
+	t.Helper()
 	w := s.wire(t)
 	if err := w.conn.(*net.TCPConn).SetNoDelay(true); err != nil {
 		t.Fatal(err)
@@ -174,6 +180,7 @@ func oneByteReads(t *testing.T, s *server) {
 }
 
 func manyArguments(t *testing.T, s *server) {
+	t.Helper()
 	w := s.wire(t)
 	args := make([]string, 500_001)
 	args[0] = "DEL"
@@ -199,13 +206,14 @@ func manyArguments(t *testing.T, s *server) {
 }
 
 func longInline(t *testing.T, s *server) {
+	t.Helper()
 	w := s.wire(t)
 	line := bytes.Repeat([]byte("x"), 800_000)
 	// The server may close before it has read everything.
 	if err := w.write(line); err != nil && !isReset(err) {
 		t.Fatal(err)
 	}
-	got, err := w.readToEOF(replyTimeout)
+	got, err := w.readToEOF()
 	if err != nil || got != "-ERR Protocol error: too big inline request\r\n" && got != "" {
 		t.Errorf("an inline line of 800 kB: %q, %v", got, err)
 	}
@@ -219,6 +227,7 @@ func longInline(t *testing.T, s *server) {
 }
 
 func announcedBulks(t *testing.T, s *server) {
+	t.Helper()
 	refused(t, s, "*2\r\n$4\r\nECHO\r\n$2000000000\r\n", "-ERR Protocol error: invalid bulk length\r\n")
 	for range 50 {
 		send(t, s, []byte("*2\r\n$4\r\nECHO\r\n$536870912\r\n"))
@@ -226,6 +235,7 @@ func announcedBulks(t *testing.T, s *server) {
 }
 
 func unalignedPipelines(t *testing.T, s *server) {
+	t.Helper()
 	w := s.wire(t)
 	one := appendCommand(nil, "SET", "pipelined", strings.Repeat("v", 997))
 	const n = 20_000
@@ -251,6 +261,7 @@ func unalignedPipelines(t *testing.T, s *server) {
 }
 
 func largeReplies(t *testing.T, s *server) {
+	t.Helper()
 	w := s.wire(t)
 	const size, n = 1 << 20, 400
 	if got, err := w.do("SET", "large", strings.Repeat("v", size)); err != nil || got.raw != "+OK\r\n" {
@@ -275,6 +286,7 @@ func largeReplies(t *testing.T, s *server) {
 // server may stop reading from this client or close it, but must not keep the
 // replies.
 func neverReads(t *testing.T, s *server) {
+	t.Helper()
 	w := s.wire(t)
 	if err := w.conn.SetWriteDeadline(time.Now().Add(2 * time.Second)); err != nil {
 		t.Fatal(err)
@@ -286,6 +298,7 @@ func neverReads(t *testing.T, s *server) {
 }
 
 func patterns(t *testing.T, s *server) {
+	t.Helper()
 	w := s.wire(t)
 	if got, err := w.do("SET", strings.Repeat("a", 1000), "v"); err != nil || got.raw != "+OK\r\n" {
 		t.Fatalf("SET: %q, %v", got.raw, err)
@@ -304,6 +317,7 @@ func patterns(t *testing.T, s *server) {
 }
 
 func randomBytes(t *testing.T, s *server) {
+	t.Helper()
 	g := gen{newRand(t)}
 	for range 300 {
 		var in []byte
@@ -318,7 +332,7 @@ func randomBytes(t *testing.T, s *server) {
 		if err := w.conn.(*net.TCPConn).CloseWrite(); err != nil && !strings.Contains(err.Error(), "not connected") {
 			t.Fatal(err)
 		}
-		if _, err := w.readToEOF(replyTimeout); err != nil {
+		if _, err := w.readToEOF(); err != nil {
 			t.Errorf("%q: %v", in, err)
 		}
 		w.close()
@@ -326,6 +340,7 @@ func randomBytes(t *testing.T, s *server) {
 }
 
 func longKeys(t *testing.T, s *server) {
+	t.Helper()
 	w := s.wire(t)
 	for _, n := range []int{1 << 16, 1 << 20, 8 << 20} {
 		long := strings.Repeat("k", n)
@@ -349,13 +364,24 @@ func longKeys(t *testing.T, s *server) {
 }
 
 func limitsOfOffsets(t *testing.T, s *server) {
+	t.Helper()
 	w := s.wire(t)
 	for _, limit := range []string{"9223372036854775807", "-9223372036854775808", "9223372036854775806", "536870912", "4294967296", "-1"} {
 		for _, cmd := range [][]string{
-			{"SETRANGE", "r", limit, "x"}, {"GETRANGE", "r", limit, limit}, {"GETRANGE", "r", "0", limit},
-			{"GETRANGE", "r", limit, "-1"}, {"SCAN", "0", "COUNT", limit}, {"EXPIRE", "r", limit}, {"SELECT", limit},
-			{"INCRBY", "counter", limit}, {"DECRBY", "counter", limit}, {"SLOWLOG", "GET", limit}, {"MEMORY", "USAGE", "r", "SAMPLES", limit},
-			{"LCS", "r", "r", "IDX", "MINMATCHLEN", limit}, {"CLIENT", "KILL", "ID", limit}, {"COPY", "r", "q", "DB", limit},
+			{"SETRANGE", "r", limit, "x"},
+			{"GETRANGE", "r", limit, limit},
+			{"GETRANGE", "r", "0", limit},
+			{"GETRANGE", "r", limit, "-1"},
+			{"SCAN", "0", "COUNT", limit},
+			{"EXPIRE", "r", limit},
+			{"SELECT", limit},
+			{"INCRBY", "counter", limit},
+			{"DECRBY", "counter", limit},
+			{"SLOWLOG", "GET", limit},
+			{"MEMORY", "USAGE", "r", "SAMPLES", limit},
+			{"LCS", "r", "r", "IDX", "MINMATCHLEN", limit},
+			{"CLIENT", "KILL", "ID", limit},
+			{"COPY", "r", "q", "DB", limit},
 		} {
 			if got, err := w.do(cmd...); err != nil {
 				t.Fatalf("%q: %q, %v", cmd, got.raw, err)

@@ -63,6 +63,7 @@ type crasher struct {
 }
 
 func newCrasher(t *testing.T, policy string, seed uint64) *crasher {
+	t.Helper()
 	c := &crasher{t: t, dir: t.TempDir(), rnd: rand.New(rand.NewPCG(seed, 0))}
 	if ours.isOurs() {
 		c.args = []string{

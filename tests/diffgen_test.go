@@ -258,7 +258,7 @@ func (g gen) command() []string {
 	case n < 93:
 		return []string{"WATCH", k, l}
 	default:
-		return g.aside(k)
+		return g.aside()
 	}
 }
 
@@ -361,7 +361,7 @@ func (g gen) keyspace(k, l string) []string {
 }
 
 // aside makes commands that are not about data, and broken ones.
-func (g gen) aside(k string) []string {
+func (g gen) aside() []string {
 	switch g.IntN(10) {
 	case 0:
 		return []string{"PING", g.value()}

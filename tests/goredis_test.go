@@ -38,6 +38,7 @@ func equal[T comparable](t *testing.T, what string, got T, err error, want T) {
 }
 
 func goRedisStrings(t *testing.T, c *redis.Client) {
+	t.Helper()
 	ctx := t.Context()
 	ok, err := c.Set(ctx, "k", "v", 0).Result()
 	equal(t, "SET", ok, err, "OK")
@@ -54,8 +55,8 @@ func goRedisStrings(t *testing.T, c *redis.Client) {
 	equal(t, "SET GET KEEPTTL", text, err, "w")
 	text, err = c.GetEx(ctx, "k", time.Minute).Result()
 	equal(t, "GETEX", text, err, "x")
-	text, err = c.GetSet(ctx, "k", "y").Result()
-	equal(t, "GETSET", text, err, "x")
+	text, err = c.SetArgs(ctx, "k", "y", redis.SetArgs{Get: true}).Result()
+	equal(t, "SET GET", text, err, "x")
 	text, err = c.GetDel(ctx, "k").Result()
 	equal(t, "GETDEL", text, err, "y")
 	n, err := c.Append(ctx, "a", "hello").Result()
@@ -89,6 +90,7 @@ func goRedisStrings(t *testing.T, c *redis.Client) {
 }
 
 func goRedisKeyspace(t *testing.T, c *redis.Client) {
+	t.Helper()
 	ctx := t.Context()
 	ok, err := c.FlushDB(ctx).Result()
 	equal(t, "FLUSHDB", ok, err, "OK")
@@ -128,6 +130,7 @@ func goRedisKeyspace(t *testing.T, c *redis.Client) {
 }
 
 func goRedisExpire(t *testing.T, c *redis.Client) {
+	t.Helper()
 	ctx := t.Context()
 	if err := c.Set(ctx, "e", "v", time.Hour).Err(); err != nil {
 		t.Fatal(err)
@@ -155,6 +158,7 @@ func goRedisExpire(t *testing.T, c *redis.Client) {
 }
 
 func goRedisPipelines(t *testing.T, c *redis.Client) {
+	t.Helper()
 	ctx := t.Context()
 	var get *redis.StringCmd
 	cmds, err := c.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -190,6 +194,7 @@ func goRedisPipelines(t *testing.T, c *redis.Client) {
 // goRedisWatch is the counter of go-redis's documentation: many goroutines
 // increment it by reading, adding and writing under WATCH.
 func goRedisWatch(t *testing.T, c *redis.Client) {
+	t.Helper()
 	const routines, each = 8, 25
 	increment := func(ctx context.Context) error {
 		return c.Watch(ctx, func(tx *redis.Tx) error {
@@ -225,6 +230,7 @@ func goRedisWatch(t *testing.T, c *redis.Client) {
 }
 
 func goRedisServer(t *testing.T, c *redis.Client) {
+	t.Helper()
 	ctx := t.Context()
 	pong, err := c.Ping(ctx).Result()
 	equal(t, "PING", pong, err, "PONG")

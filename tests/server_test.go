@@ -76,7 +76,7 @@ var buildOurs = sync.OnceValues(func() (string, error) {
 // kind is a server program the suite can start.
 type kind struct {
 	name string
-	bin  func(t testing.TB) string
+	bin  func(t *testing.T) string
 	args []string
 }
 
@@ -85,7 +85,7 @@ var (
 	oracle = kind{name: "redis", bin: oracleBin, args: []string{"--save", "", "--appendonly", "no"}}
 )
 
-func oursBin(t testing.TB) string {
+func oursBin(t *testing.T) string {
 	t.Helper()
 	bin, err := buildOurs()
 	if err != nil {
@@ -94,11 +94,14 @@ func oursBin(t testing.TB) string {
 	return bin
 }
 
-func oracleBin(t testing.TB) string { return tool(t, "redis-server") }
+func oracleBin(t *testing.T) string {
+	t.Helper()
+	return tool(t, "redis-server")
+}
 
 // tool finds a program of Debian's redis packages. A missing one is a failure:
 // a suite that skips proves nothing.
-func tool(t testing.TB, name string) string {
+func tool(t *testing.T, name string) string {
 	t.Helper()
 	bin, err := exec.LookPath(name)
 	if err != nil {
@@ -128,13 +131,13 @@ type server struct {
 
 // start runs a server of kind k on a free port with a directory of its own and
 // waits until it answers PING. It is killed when the test ends.
-func start(t testing.TB, k kind, args ...string) *server {
+func start(t *testing.T, k kind, args ...string) *server {
 	t.Helper()
 	return startIn(t, k, t.TempDir(), args...)
 }
 
 // startIn is start with a given data directory.
-func startIn(t testing.TB, k kind, dir string, args ...string) *server {
+func startIn(t *testing.T, k kind, dir string, args ...string) *server {
 	t.Helper()
 	var s *server
 	var err error
@@ -150,7 +153,7 @@ func startIn(t testing.TB, k kind, dir string, args ...string) *server {
 }
 
 // launch starts the process without waiting for it to answer.
-func launch(t testing.TB, k kind, dir string, port int, args ...string) *server {
+func launch(t *testing.T, k kind, dir string, port int, args ...string) *server {
 	t.Helper()
 	s := &server{
 		kind: k, port: port, dir: dir,
@@ -197,7 +200,7 @@ func (s *server) ready() error {
 		}
 		select {
 		case <-s.done:
-			return fmt.Errorf("exited: %v", s.err)
+			return fmt.Errorf("exited: %w", s.err)
 		case <-tick.C:
 		}
 	}
@@ -231,7 +234,7 @@ func (s *server) kill() {
 }
 
 // terminate asks the process to stop and returns its exit code.
-func (s *server) terminate(t testing.TB, sig syscall.Signal) int {
+func (s *server) terminate(t *testing.T, sig syscall.Signal) int {
 	t.Helper()
 	if err := s.cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
@@ -240,7 +243,7 @@ func (s *server) terminate(t testing.TB, sig syscall.Signal) int {
 }
 
 // exitCode waits for the process's end and returns its exit code.
-func (s *server) exitCode(t testing.TB) int {
+func (s *server) exitCode(t *testing.T) int {
 	t.Helper()
 	select {
 	case <-s.done:
@@ -251,7 +254,7 @@ func (s *server) exitCode(t testing.TB) int {
 }
 
 // alive fails the test if the process has ended.
-func (s *server) alive(t testing.TB) {
+func (s *server) alive(t *testing.T) {
 	t.Helper()
 	select {
 	case <-s.done:
@@ -274,7 +277,7 @@ func (s *server) logTail() string {
 }
 
 // wire opens a raw connection, closed when the test ends.
-func (s *server) wire(t testing.TB) *wire {
+func (s *server) wire(t *testing.T) *wire {
 	t.Helper()
 	w, err := dialWire(s.addr)
 	if err != nil {
@@ -285,7 +288,7 @@ func (s *server) wire(t testing.TB) *wire {
 }
 
 // client returns a go-redis client, closed when the test ends.
-func (s *server) client(t testing.TB, protocol int) *redis.Client {
+func (s *server) client(t *testing.T, protocol int) *redis.Client {
 	t.Helper()
 	c := redis.NewClient(&redis.Options{Addr: s.addr, Protocol: protocol, MaxRetries: -1})
 	t.Cleanup(func() {
@@ -297,7 +300,7 @@ func (s *server) client(t testing.TB, protocol int) *redis.Client {
 }
 
 // rssBytes returns the process's resident memory.
-func (s *server) rssBytes(t testing.TB) int64 {
+func (s *server) rssBytes(t *testing.T) int64 {
 	t.Helper()
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
@@ -319,7 +322,7 @@ func (s *server) rssBytes(t testing.TB) int64 {
 }
 
 // freePort returns a TCP port of the loopback that nobody listens on.
-func freePort(t testing.TB) int {
+func freePort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -330,9 +333,9 @@ func freePort(t testing.TB) int {
 }
 
 // run executes a program to its end and returns what it wrote.
-func run(t testing.TB, limit time.Duration, stdin string, name string, args ...string) (stdout, stderr string, code int) {
+func run(t *testing.T, stdin string, name string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	ctx, cancel := context.WithTimeout(t.Context(), toolLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stdin = strings.NewReader(stdin)
@@ -348,7 +351,7 @@ func run(t testing.TB, limit time.Duration, stdin string, name string, args ...s
 }
 
 // eventually polls ok until it holds, and fails the test after limit.
-func eventually(t testing.TB, limit time.Duration, what string, ok func() bool) {
+func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(limit)
 	tick := time.NewTicker(5 * time.Millisecond)

@@ -38,10 +38,12 @@ func TestRefusesToStart(t *testing.T) {
 		return // it is our directories that are damaged
 	}
 	onPort := func(t *testing.T, dir string, args ...string) []string {
+		t.Helper()
 		return append([]string{"--port", strconv.Itoa(freePort(t)), "--bind", "127.0.0.1", "--dir", dir}, args...)
 	}
 	damaged := func(sealed bool, damage func(t *testing.T, dir string)) func(t *testing.T) (string, []string) {
 		return func(t *testing.T) (string, []string) {
+			t.Helper()
 			dir := filled(t, sealed)
 			damage(t, dir)
 			return dir, onPort(t, dir)
@@ -49,39 +51,49 @@ func TestRefusesToStart(t *testing.T) {
 	}
 	for _, r := range []refusal{
 		{name: "a locked directory", says: []string{"in use"}, prepare: func(t *testing.T) (string, []string) {
+			t.Helper()
 			dir := filled(t, true)
 			s := startIn(t, ours, dir)
 			eventually(t, time.Minute, "the server is up", func() bool { return s.ping() == nil })
 			return dir, onPort(t, dir)
 		}},
 		{name: "a read-only directory", says: []string{"read-only"}, as: asOrdinaryUser, prepare: func(t *testing.T) (string, []string) {
+			t.Helper()
 			dir := filled(t, true)
 			return dir, onPort(t, dir)
 		}},
 		{name: "a MANIFEST of a newer format", says: []string{"newer", "MANIFEST"}, prepare: damaged(true, func(t *testing.T, dir string) {
+			t.Helper()
 			newerFormat(t, filepath.Join(dir, "MANIFEST"))
 		})},
 		{name: "a data file of a newer format", says: []string{"newer", ".data"}, prepare: damaged(true, func(t *testing.T, dir string) {
+			t.Helper()
 			removeHints(t, dir)
 			newerFormat(t, largest(t, dir))
 		})},
 		{name: "a damaged MANIFEST", says: []string{"MANIFEST", "offset"}, prepare: damaged(true, func(t *testing.T, dir string) {
+			t.Helper()
 			flip(t, filepath.Join(dir, "MANIFEST"), 64+32)
 		})},
 		{name: "no MANIFEST", says: []string{"MANIFEST"}, prepare: damaged(true, func(t *testing.T, dir string) {
+			t.Helper()
 			remove(t, filepath.Join(dir, "MANIFEST"))
 		})},
 		{name: "a missing data file", says: []string{".data"}, prepare: damaged(true, func(t *testing.T, dir string) {
+			t.Helper()
 			remove(t, largest(t, dir))
 		})},
 		{name: "a damaged data file without its hint", says: []string{".data", "offset", "repair"}, prepare: damaged(true, func(t *testing.T, dir string) {
+			t.Helper()
 			removeHints(t, dir)
 			flip(t, largest(t, dir), -2000)
 		})},
 		{name: "damage in the middle of the active file", says: []string{".data", "offset", "repair"}, prepare: damaged(false, func(t *testing.T, dir string) {
+			t.Helper()
 			flip(t, largest(t, dir), 3000)
 		})},
 		{name: "a taken port", says: []string{"in use"}, prepare: func(t *testing.T) (string, []string) {
+			t.Helper()
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
@@ -95,22 +107,27 @@ func TestRefusesToStart(t *testing.T) {
 			return dir, []string{"--port", strconv.Itoa(l.Addr().(*net.TCPAddr).Port), "--bind", "127.0.0.1", "--dir", dir}
 		}},
 		{name: "an unknown directive", says: []string{"nosuch"}, prepare: func(t *testing.T) (string, []string) {
+			t.Helper()
 			dir := t.TempDir()
 			return dir, onPort(t, dir, "--nosuch", "1")
 		}},
 		{name: "a bad value", says: []string{"appendfsync"}, prepare: func(t *testing.T) (string, []string) {
+			t.Helper()
 			dir := t.TempDir()
 			return dir, onPort(t, dir, "--appendfsync", "sometimes")
 		}},
 		{name: "a number out of range", says: []string{"port"}, prepare: func(t *testing.T) (string, []string) {
+			t.Helper()
 			dir := t.TempDir()
 			return dir, []string{"--dir", dir, "--port", "65536"}
 		}},
 		{name: "a missing configuration file", says: []string{"nosuch.conf"}, prepare: func(t *testing.T) (string, []string) {
+			t.Helper()
 			dir := t.TempDir()
 			return dir, append([]string{filepath.Join(dir, "nosuch.conf")}, onPort(t, dir)...)
 		}},
 		{name: "a configuration file with a bad line", says: []string{"bad.conf", "3"}, prepare: func(t *testing.T) (string, []string) {
+			t.Helper()
 			dir := t.TempDir()
 			conf := filepath.Join(dir, "bad.conf")
 			if err := os.WriteFile(conf, []byte("# comment\nloglevel notice\ntimeout abc\n"), 0o644); err != nil {
@@ -119,6 +136,7 @@ func TestRefusesToStart(t *testing.T) {
 			return dir, append([]string{conf}, onPort(t, dir)...)
 		}},
 		{name: "an open quote in a configuration file", says: []string{"bad.conf"}, prepare: func(t *testing.T) (string, []string) {
+			t.Helper()
 			dir := t.TempDir()
 			conf := filepath.Join(dir, "bad.conf")
 			if err := os.WriteFile(conf, []byte("requirepass \"open\n"), 0o644); err != nil {
@@ -135,6 +153,7 @@ func TestRefusesToStart(t *testing.T) {
 }
 
 func (r refusal) check(t *testing.T) {
+	t.Helper()
 	dir, args := r.prepare(t)
 	before := snapshot(t, dir)
 	cmd := exec.Command(ours.bin(t), args...)
@@ -190,7 +209,7 @@ func TestCheckReadsOnly(t *testing.T) {
 			dir := filled(t, sealed)
 			row.damage(dir)
 			before := snapshot(t, dir)
-			out, errOut, code := run(t, toolLimit, "", ours.bin(t), "check", dir)
+			out, errOut, code := run(t, "", ours.bin(t), "check", dir)
 			if code != row.code {
 				t.Errorf("%s, sealed %t: exit code %d, want %d\n%s%s", row.name, sealed, code, row.code, out, errOut)
 			}

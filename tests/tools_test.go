@@ -19,7 +19,7 @@ const toolLimit = 60 * time.Second
 // cli runs redis-cli to its end and returns what it printed.
 func cli(t *testing.T, s *server, stdin string, args ...string) string {
 	t.Helper()
-	out, errOut, code := run(t, toolLimit, stdin, tool(t, "redis-cli"), append([]string{"-p", strconv.Itoa(s.port)}, args...)...)
+	out, errOut, code := run(t, stdin, tool(t, "redis-cli"), append([]string{"-p", strconv.Itoa(s.port)}, args...)...)
 	if code != 0 || errOut != "" {
 		t.Errorf("redis-cli %q: exit code %d, stderr %q, stdout %q", args, code, errOut, out)
 	}
@@ -101,7 +101,7 @@ func TestRedisCLIPipe(t *testing.T) {
 		load = appendCommand(load, "SET", "p:"+strconv.Itoa(i), strconv.Itoa(i))
 	}
 	load = appendCommand(load, "INCR", "p:1", "too many")
-	out, _, code := run(t, toolLimit, string(load), tool(t, "redis-cli"), "-p", strconv.Itoa(s.port), "--pipe")
+	out, _, code := run(t, string(load), tool(t, "redis-cli"), "-p", strconv.Itoa(s.port), "--pipe")
 	must(t, out, "errors: 1, replies: 100001")
 	if code != 1 {
 		t.Errorf("--pipe with an error: exit code %d", code)
@@ -202,7 +202,7 @@ func TestRedisBenchmark(t *testing.T) {
 	bench := tool(t, "redis-benchmark")
 	for _, extra := range [][]string{nil, {"-P", "16"}, {"-3"}, {"-r", "100000", "-d", "1024"}, {"--threads", "2"}, {"-k", "0", "-n", "500"}} {
 		args := append([]string{"-p", strconv.Itoa(s.port), "-t", "ping_inline,ping_mbulk,set,get,incr,mset", "-n", "5000", "-c", "50", "--csv"}, extra...)
-		out, errOut, code := run(t, toolLimit, "", bench, args...)
+		out, errOut, code := run(t, "", bench, args...)
 		if code != 0 || strings.Contains(out+errOut, "rror") || strings.Contains(errOut, "Could not fetch server CONFIG") {
 			t.Errorf("redis-benchmark %q: exit code %d\n%s%s", extra, code, out, errOut)
 		}

@@ -121,6 +121,7 @@ func TestTranscripts(t *testing.T) {
 
 // check runs every block and compares; a difference does not stop the file.
 func (tr *transcript) check(t *testing.T, k kind, proto int) {
+	t.Helper()
 	p := tr.player(t, k, proto)
 	for _, b := range tr.blocks {
 		got := p.play(b)
@@ -215,6 +216,7 @@ func indent(s string) string { return "    " + strings.ReplaceAll(s, "\n", "\n  
 
 // update writes the file with the oracle's replies.
 func (tr *transcript) update(t *testing.T) {
+	t.Helper()
 	if tr.ours != "" {
 		return
 	}
@@ -254,6 +256,7 @@ type player struct {
 }
 
 func (tr *transcript) player(t *testing.T, k kind, proto int) *player {
+	t.Helper()
 	return &player{t: t, tr: tr, srv: start(t, k, tr.args...), proto: proto, conns: map[string]*wire{}}
 }
 
@@ -339,7 +342,7 @@ func (p *player) step(s step, w *wire) string {
 	case "silent":
 		return p.silent(w)
 	case "eof":
-		data, err := w.readToEOF(replyTimeout)
+		data, err := w.readToEOF()
 		p.must(s, err)
 		return strings.TrimPrefix(escapeReply(data)+"\n<closed>", "\n")
 	case "until":
@@ -507,8 +510,11 @@ func (tr *transcript) parseLine(b *block, n int, line string) error {
 		s.conn, line = name, rest
 	}
 	words, err := splitWords(line)
-	if err != nil || len(words) == 0 {
-		return fmt.Errorf("cannot read the words of %q: %v", line, err)
+	if err != nil {
+		return fmt.Errorf("cannot read the words of %q: %w", line, err)
+	}
+	if len(words) == 0 {
+		return errors.New("a line without words")
 	}
 	if !strings.HasPrefix(line, "!") {
 		s.args = words

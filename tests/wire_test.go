@@ -74,8 +74,8 @@ func (w *wire) do(args ...string) (value, error) {
 }
 
 // readToEOF reads until the peer closes and returns what came before.
-func (w *wire) readToEOF(limit time.Duration) (string, error) {
-	if err := w.conn.SetReadDeadline(time.Now().Add(limit)); err != nil {
+func (w *wire) readToEOF() (string, error) {
+	if err := w.conn.SetReadDeadline(time.Now().Add(replyTimeout)); err != nil {
 		return "", err
 	}
 	data, err := io.ReadAll(w.br)
