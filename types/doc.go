@@ -13,7 +13,8 @@
 //	Hash, Set, List, ZSet: not built yet; tags 2, 4, 3, 5 are theirs.
 //
 // The type is the lower half of the tag. The upper half of a String's marks what
-// OBJECT ENCODING tells of its past: 0x10 changed in place, 0x20 a float's sum.
+// OBJECT tells of its past: 0x10 changed in place, 0x20 a sum of floats, 0x40 a
+// copy.
 //
 // # Where things are
 //

@@ -143,7 +143,7 @@ func (k Keyspace) Copy(from, to []byte, toDB int, replace bool) (done bool, err 
 	if exists && !replace {
 		return false, nil
 	}
-	meta := tx.putMeta(h.Tag, h.ExpireMs, nil, false)
+	meta := tx.putMeta(h.Tag|tagCopy, h.ExpireMs, nil, false)
 	tx.noteOverwritten(&old, exists)
 	if err := tx.copyValue(&h, toDB, to, meta); err != nil {
 		return false, tx.fail(err)

@@ -208,6 +208,13 @@ func TestObject(t *testing.T) {
 		{"45 bytes", "raw", 1, setTo(string(pattern(45)))},
 		{"big", "raw", 1, setTo(string(pattern(20_000)))},
 		{"incremented", "int", 2147483647, func(v String, key []byte) error { _, err := v.IncrBy(key, 5); return err }},
+		{"copied int", "int", 1, func(v String, key []byte) error {
+			_, err := v.Set([]byte("source"), []byte("5"), SetOptions{})
+			if err == nil {
+				_, err = v.tx.Keyspace().Copy([]byte("source"), key, 0, false)
+			}
+			return err
+		}},
 		{"float", "embstr", 1, func(v String, key []byte) error { _, err := v.IncrByFloat(nil, key, []byte("5")); return err }},
 		{"appended to nothing", "int", 2147483647, func(v String, key []byte) error { _, err := v.Append(key, []byte("12")); return err }},
 		{"appended", "raw", 1, func(v String, key []byte) error {

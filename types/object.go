@@ -49,7 +49,7 @@ func (tx *Tx) maybeInt(v *Value) (n int64, ok bool, err error) {
 }
 
 // RefCount is OBJECT REFCOUNT: 1, or 2147483647 for the small integers that
-// Redis shares.
+// Redis shares (not when COPY made them).
 func (k Keyspace) RefCount(key []byte) (n int64, ok bool, err error) {
 	h, ok := k.tx.read(key, noTouch)
 	if !ok {

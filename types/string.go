@@ -12,11 +12,12 @@ import (
 
 const maxHeadBytes = chunkBytes
 
-// Marks in the tag of a string beside its type: what Redis would not encode as
-// an integer though it looks like one. They are on disk and never change.
+// Marks in the tag of a string beside its type: what OBJECT tells of its past.
+// They are on disk and never change.
 const (
 	tagRaw  = 0x10 // changed in place: "raw" whatever the length
-	tagText = 0x20 // a result of INCRBYFLOAT: "embstr" if it is short
+	tagText = 0x20 // a result of INCRBYFLOAT: never "int"
+	tagCopy = 0x40 // made by COPY: Redis does not share it, small integer or not
 )
 
 // String is the String commands over a transaction. Those that change a key
