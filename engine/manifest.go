@@ -479,25 +479,30 @@ func createManifest(fs FS, dir string, nowMs int64) (*manifest, error) {
 	return m, nil
 }
 
-// openManifest opens the MANIFEST of dir. torn is the length of its torn tail.
-// Unless readOnly, what was read is written again as a new file: after a sync that
-// failed, what a program reads may be in the system's memory only, and syncing
-// the same pages again would not write them. The tail goes with that.
+// openManifest opens the MANIFEST of dir and changes nothing. torn is the length
+// of its torn tail. Before the first edit, the caller has to call renew.
 func openManifest(fs FS, dir string, readOnly bool) (m *manifest, torn int64, err error) {
 	f, err := fs.Open(filepath.Join(dir, manifestName), readOnly)
 	if err != nil {
 		return nil, 0, err
 	}
 	m = &manifest{fs: fs, dir: dir, file: f}
-	if torn, err = m.load(); err == nil && !readOnly {
-		m.mu.Lock()
-		err = m.rewriteLocked(&m.state)
-		m.mu.Unlock()
-	}
-	if err != nil {
-		return nil, 0, errors.Join(err, m.file.Close())
+	if torn, err = m.load(); err != nil {
+		return nil, 0, errors.Join(err, f.Close())
 	}
 	return m, torn, nil
+}
+
+// renew writes what was read again, as a new file: after a sync that failed, what
+// a program reads may be in the system's memory only, and syncing the same pages
+// again would not write them. The torn tail goes with that.
+func (m *manifest) renew() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.rewriteLocked(&m.state); err != nil {
+		return fmt.Errorf("engine: write MANIFEST: %w", err)
+	}
+	return nil
 }
 
 func (m *manifest) load() (torn int64, err error) {

@@ -13,17 +13,20 @@ import (
 // Opening goes through these steps; each may be cut off by a crash and is then
 // done again:
 //
-//  1. MANIFEST is read, its torn tail cut. Without one, the directory must hold
-//     no data: a new database is made.
+//  1. MANIFEST is read. Without one, the directory must hold no data: a new
+//     database is made.
 //  2. Every listed data file is opened and its header checked. One that is
 //     missing is refused.
 //  3. Log files that are not sealed are read in order. The log ends at the first
 //     frame that is not valid, or not the next one: the rest is cut, if nothing
 //     says that it was on the disk already.
 //  4. Sealed files are loaded through their hints, unsealed ones as they are read.
-//  5. What step 3 read is synced and sealed, so that nothing is served that a
-//     power cut could still take back, and a new active file is begun.
-//  6. Files that are not listed are removed.
+//  5. Up to here nothing was changed, so a directory that is refused stays as it
+//     is. Now MANIFEST is written anew, without its torn tail, and what step 3
+//     read is cut, synced and sealed, so that nothing is served that a power cut
+//     could still take back.
+//  6. A new active file is begun.
+//  7. Files that are not listed are removed.
 
 // open does all of Open that happens under the lock of the directory.
 func (db *DB) open() error {
@@ -58,10 +61,19 @@ func (db *DB) open() error {
 	if err := ld.finish(); err != nil {
 		return err
 	}
+	unlisted, err := db.findUnlisted(names)
+	if err != nil {
+		return err
+	}
+	// Nothing on the disk was changed so far: a directory that is refused stays as
+	// it is.
+	if err := m.renew(); err != nil {
+		return err
+	}
 	if err := db.sealTails(tails); err != nil {
 		return err
 	}
-	if err := db.removeUnlisted(names); err != nil {
+	if err := db.removeUnlisted(unlisted); err != nil {
 		return err
 	}
 	if err := db.log.begin(); err != nil {
@@ -426,13 +438,11 @@ func (db *DB) sealFile(f *dataFile, dataEnd int64) error {
 	return db.adoptSealed(f)
 }
 
-// removeUnlisted removes the files of ours that the MANIFEST does not list: what
-// a crash left of a merge, a rotation or a rewrite. A log file among them that
-// holds frames which the MANIFEST does not know of is refused: a log file is
-// listed before its first frame.
-func (db *DB) removeUnlisted(names []string) error {
+// findUnlisted returns the files of ours that the MANIFEST does not list: what a
+// crash left of a merge, a rotation or a rewrite. A log file among them that
+// holds frames is refused: a log file is listed before its first frame.
+func (db *DB) findUnlisted(names []string) (unlisted []string, err error) {
 	listed := db.manifest.snapshotState().files
-	removed := false
 	for _, name := range names {
 		number, suffix, ok := parseFileName(name)
 		tmp := strings.HasSuffix(name, tmpSuffix) && (ok || name == manifestTmpName)
@@ -442,19 +452,25 @@ func (db *DB) removeUnlisted(names []string) error {
 		if _, isListed := listed[number]; isListed && !tmp {
 			continue
 		}
-		path := filepath.Join(db.dir, name)
 		if suffix == dataSuffix {
-			if err := db.checkUnlisted(path, name); err != nil {
-				return err
+			if err := db.checkUnlisted(filepath.Join(db.dir, name), name); err != nil {
+				return nil, err
 			}
 		}
-		if err := removeIfExists(db.opt.FS, path); err != nil {
+		unlisted = append(unlisted, name)
+	}
+	return unlisted, nil
+}
+
+// removeUnlisted removes what findUnlisted found, once the MANIFEST is good.
+func (db *DB) removeUnlisted(names []string) error {
+	for _, name := range names {
+		if err := removeIfExists(db.opt.FS, filepath.Join(db.dir, name)); err != nil {
 			return err
 		}
-		removed = true
 		db.opt.Logger.Info("removed a file that MANIFEST does not list", "file", name)
 	}
-	if !removed {
+	if len(names) == 0 {
 		return nil
 	}
 	return db.opt.FS.SyncDir(db.dir)
