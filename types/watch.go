@@ -76,6 +76,9 @@ func (w *Watcher) Watch(tx *Tx, key []byte) {
 	table.entries.Add(1)
 }
 
+// Len is the number of watched keys.
+func (w *Watcher) Len() int { return len(w.watches) }
+
 // Watching reports whether any key is watched.
 func (w *Watcher) Watching() bool { return len(w.watches) > 0 }
 
