@@ -55,11 +55,11 @@ func (c *client) endReply(start int, muted bool) {
 func (c *client) admit(args [][]byte) *command {
 	cmd, base := c.srv.table.lookup(args)
 	c.cmd = cmd
+	c.lastCmd.Store(cmd)
 	if cmd == nil {
 		c.rejectUnknown(base, args)
 		return nil
 	}
-	c.lastCmd.Store(cmd)
 	c.argvMem.Store(argsBytes(args))
 	if !cmd.arityOK(len(args)) {
 		c.reject(errArity(cmd.name))
@@ -140,9 +140,6 @@ func (c *client) rejectUnknown(base *command, args [][]byte) {
 // monitor, MONITOR. In an EXEC its transaction is open already.
 func (c *client) call(cmd *command, args [][]byte) {
 	c.cmd, c.failed = cmd, false
-	if cmd.name != "exec" { // which is as long as the commands in it
-		c.lastCmd.Store(cmd)
-	}
 	begin := c.clock
 	c.runSafely(cmd, args)
 	if c.retrying() {

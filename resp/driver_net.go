@@ -181,7 +181,7 @@ func (s *Server) admitConn(conn net.Conn) {
 	switch {
 	case cfg.ProtectedMode && cfg.RequirePass == "" && !c.has(clientLocal):
 		s.refuse(conn, errProtectedMode)
-	case !s.clients.add(c, cfg.MaxClients):
+	case !s.clients.add(c, min(cfg.MaxClients, s.maxConns)):
 		s.refuse(conn, errMaxClients)
 	default:
 		go c.serve()

@@ -233,5 +233,10 @@ func (c *client) gone() {
 	c.closeOutput()
 	c.unwatch()
 	s.clients.remove(c)
+	if c.conn != c.raw && !c.has(clientCloseASAP) {
+		if err := c.conn.Close(); err != nil { // tells the other side that this is no attack
+			s.log.Debug("closing TLS failed", "client", c.addr, "error", err)
+		}
+	}
 	c.kill()
 }

@@ -120,12 +120,14 @@ func cmdWatch(c *client, args [][]byte) {
 	if c.watcher == nil {
 		c.watcher = c.srv.store.NewWatcher()
 	}
-	if !c.watcher.Watching() {
-		c.srv.stats.watchers.Add(1)
-	}
+	before := c.watcher.Len()
 	for _, key := range args[1:] {
 		c.watcher.Watch(c.tx, key)
 	}
+	if before == 0 {
+		c.srv.stats.watchers.Add(1)
+	}
+	c.srv.stats.keysWatched.Add(int64(c.watcher.Len() - before))
 	c.ok()
 }
 
@@ -140,8 +142,9 @@ func (c *client) unwatch() {
 	if c.watcher == nil {
 		return
 	}
-	if c.watcher.Watching() {
+	if n := c.watcher.Len(); n > 0 {
 		c.srv.stats.watchers.Add(-1)
+		c.srv.stats.keysWatched.Add(-int64(n))
 	}
 	c.watcher.Unwatch()
 }

@@ -104,8 +104,13 @@ func TestWatch(t *testing.T) {
 			run(t, c, []step{{"MULTI", okReply}, {"EXEC", "*0\r\n"}})
 		})
 	}
-	if n := s.stats.watchers.Load(); n != 0 {
-		t.Errorf("%d clients watching, want none", n)
+	run(t, other, []step{{"WATCH a b a", okReply}, {"WATCH c", okReply}})
+	if n, keys := s.stats.watchers.Load(), s.stats.keysWatched.Load(); n != 1 || keys != 3 {
+		t.Errorf("%d clients watch %d keys, want 1 and 3", n, keys)
+	}
+	other.want("UNWATCH", okReply)
+	if n, keys := s.stats.watchers.Load(), s.stats.keysWatched.Load(); n != 0 || keys != 0 {
+		t.Errorf("%d clients watch %d keys, want none", n, keys)
 	}
 }
 

@@ -321,6 +321,18 @@ func TestR11MaxClients(t *testing.T) {
 	}
 }
 
+func TestR11OpenFiles(t *testing.T) {
+	for _, tt := range []struct{ files, want int64 }{{0, 1<<63 - 1}, {20, 1}, {256, 224}, {1024, 896}, {1 << 20, 1<<20 - 1024}} {
+		if got := connectionLimit(tt.files); got != tt.want {
+			t.Errorf("%d open files allow %d connections, want %d", tt.files, got, tt.want)
+		}
+	}
+	s := startServer(t, nil)
+	s.maxConns = 1
+	s.dial(t).want("PING", "+PONG\r\n")
+	s.dial(t).wantReply("-ERR max number of clients reached\r\n")
+}
+
 // R12: a client that connects to a TLS port and says nothing stops nobody.
 func TestR12SilentTLS(t *testing.T) {
 	s := startServer(t, nil)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -43,6 +44,8 @@ type Server struct {
 	admin   *admin // slow log, latency monitor and the like (admin.go)
 
 	nowMs atomic.Int64 // the clock, read ten times a second
+
+	maxConns int64 // what the limit of open files allows, whatever maxclients says
 
 	guard   authGuard
 	pause   pauseState
@@ -89,6 +92,10 @@ func NewServer(opt Options) (*Server, error) {
 		shutdown: shutdownState{requests: make(chan ShutdownRequest, 1)},
 		stop:     make(chan struct{}),
 	}
+	s.maxConns = connectionLimit(openFileLimit())
+	if want := opt.Config.Load().MaxClients; want > s.maxConns {
+		s.log.Warn("maxclients is more than the limit of open files allows", "maxclients", want, "allowed", s.maxConns)
+	}
 	s.loading.Store(true)
 	s.nowMs.Store(s.started.UnixMilli())
 	s.stats.errors = make(map[string]*atomic.Int64)
@@ -98,6 +105,15 @@ func NewServer(opt Options) (*Server, error) {
 	s.wg.Add(1)
 	go s.cron()
 	return s, nil
+}
+
+// connectionLimit is how many connections leave the storage the files it needs,
+// with so many open files allowed: at least 32, and more of a larger number.
+func connectionLimit(files int64) int64 {
+	if files <= 0 {
+		return math.MaxInt64
+	}
+	return max(files-max(32, min(files/8, 1024)), 1)
 }
 
 // Ready gives the server its data: from now on it serves every command. It is
