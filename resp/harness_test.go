@@ -40,12 +40,32 @@ func (l *testLog) String() string {
 // testServer is a server on a port of its own with a store of its own.
 type testServer struct {
 	*Server
+	tb   testing.TB
 	addr string
 	log  *testLog
 }
 
 // startServer starts a server; change, if not nil, changes its settings first.
 func startServer(tb testing.TB, change func(*Settings), opts ...func(*Options)) *testServer {
+	tb.Helper()
+	s := prepareServer(tb, change, opts...)
+	s.start()
+	return s
+}
+
+// start makes the server listen.
+func (s *testServer) start() {
+	s.tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	s.addr = l.Addr().String()
+	s.Serve(l)
+}
+
+// prepareServer makes a server that does not listen yet.
+func prepareServer(tb testing.TB, change func(*Settings), opts ...func(*Options)) *testServer {
 	tb.Helper()
 	log := new(testLog)
 	cfg := NewConfig(nil)
@@ -67,11 +87,6 @@ func startServer(tb testing.TB, change func(*Settings), opts ...func(*Options)) 
 		tb.Fatal(err)
 	}
 	srv.Ready(store)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	srv.Serve(l)
 	tb.Cleanup(func() {
 		if err := srv.Close(); err != nil {
 			tb.Error(err)
@@ -83,10 +98,10 @@ func startServer(tb testing.TB, change func(*Settings), opts ...func(*Options)) 
 			tb.Logf("the server's log:\n%s", log)
 		}
 	})
-	return &testServer{srv, l.Addr().String(), log}
+	return &testServer{srv, tb, "", log}
 }
 
-// bind replaces commands of a server by others, for this test.
+// bind replaces a command of a server by another. REQUIRES: it was not started.
 func (s *testServer) bind(name string, b binding, row command) {
 	table := &commandTable{byName: make(map[string]*command), rows: s.table.rows}
 	for n, cmd := range s.table.byName {

@@ -105,7 +105,7 @@ func TestParkedPipeline(t *testing.T) {
 // TestRetry parks a command so that it is dispatched again, as a blocking pop
 // will be.
 func TestRetry(t *testing.T) {
-	s := startServer(t, nil)
+	s := prepareServer(t, nil)
 	ready := make(chan *client, 1)
 	cleanups := 0
 	s.bind("pop", binding{run: func(c *client, args [][]byte) {
@@ -127,6 +127,7 @@ func TestRetry(t *testing.T) {
 			ready <- c
 		}
 	}}, command{arity: 2, flags: flagReadonly, first: 1, last: 1, step: 1})
+	s.start()
 	c, other := s.dial(t), s.dial(t)
 	c.send("PING\nPOP key\nPING\n")
 	c.wantReply("+PONG\r\n")

@@ -327,8 +327,9 @@ func TestR11OpenFiles(t *testing.T) {
 			t.Errorf("%d open files allow %d connections, want %d", tt.files, got, tt.want)
 		}
 	}
-	s := startServer(t, nil)
+	s := prepareServer(t, nil)
 	s.maxConns = 1
+	s.start()
 	s.dial(t).want("PING", "+PONG\r\n")
 	s.dial(t).wantReply("-ERR max number of clients reached\r\n")
 }
@@ -378,11 +379,12 @@ func testCertificate(t *testing.T) tls.Certificate {
 
 // R13: a panic in a handler costs one client its connection.
 func TestR13Panic(t *testing.T) {
-	s := startServer(t, nil)
+	s := prepareServer(t, nil)
 	s.bind("boom", binding{run: func(c *client, _ [][]byte) {
 		c.array(2)
 		panic("a bug")
 	}}, command{arity: 1})
+	s.start()
 	c := s.dial(t)
 	c.send("PING\nBOOM\nPING\n")
 	c.wantReply("+PONG\r\n")
@@ -401,11 +403,12 @@ func TestR13Panic(t *testing.T) {
 
 // R13 too: a panic that comes out of the storage stops the server.
 func TestR13StoragePanic(t *testing.T) {
-	s := startServer(t, nil)
+	s := prepareServer(t, nil)
 	s.bind("boom", binding{run: func(c *client, args [][]byte) {
 		// A key of a shard that is not locked: the engine panics.
 		c.tx.Keyspace().Del([]byte("another key"))
 	}}, command{arity: 2, flags: flagWrite, first: 1, last: 1, step: 1})
+	s.start()
 	c := s.dial(t)
 	c.send("BOOM key\n")
 	c.wantReply("-ERR internal error, see the server's log\r\n")
