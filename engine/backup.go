@@ -16,10 +16,12 @@ import (
 // system allows it. The copy opens as a database.
 //
 // The active file is sealed first, so the copy is of immutable files alone: all
-// sealed files that the MANIFEST lists at one moment. They are in the order of
-// the log, so what they hold is a prefix of the commits, with everything that
-// was committed before the call. The new MANIFEST comes last and is the commit
-// point: a directory without it, which a crash may leave, does not open.
+// sealed files that the MANIFEST lists at one moment. They are sealed in the
+// order of the log, so what they hold is a prefix of the commits, with everything
+// that was committed before the call. No merge may take files out of the list
+// between the sealing and that moment: it would leave out records because of
+// newer ones that are not sealed yet. The new MANIFEST comes last and is the
+// commit point: a directory without it, which a crash may leave, does not open.
 //
 // A linked file is one file with two names: the copy survives what this database
 // does, also its removal, but not the death of the disk.
@@ -29,9 +31,6 @@ func (db *DB) Backup(ctx context.Context, dir string) error {
 		return err
 	}
 	defer leave()
-	if err := db.rotateAndSeal(); err != nil {
-		return fmt.Errorf("engine: backup: %w", err)
-	}
 	b := &backup{db: db, ctx: ctx, dir: dir, started: time.Now()}
 	if err := b.run(); err != nil {
 		return fmt.Errorf("engine: backup: %w", err)
@@ -70,7 +69,9 @@ func (b *backup) run() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	b.snapshot()
+	if err := b.snapshot(); err != nil {
+		return err
+	}
 	defer func() {
 		for _, f := range b.files {
 			err = errors.Join(err, f.release())
@@ -82,10 +83,15 @@ func (b *backup) run() (err error) {
 	return nil
 }
 
-// snapshot takes the list of sealed files, and a reference to each, at one
-// moment.
-func (b *backup) snapshot() {
+// snapshot seals the active file and takes the list of sealed files, and a
+// reference to each, at one moment.
+func (b *backup) snapshot() error {
 	db := b.db
+	db.merge.commitMu.Lock()
+	defer db.merge.commitMu.Unlock()
+	if err := db.rotateAndSeal(); err != nil {
+		return err
+	}
 	db.filesMu.Lock()
 	defer db.filesMu.Unlock()
 	b.state = db.manifest.snapshotState()
@@ -102,6 +108,7 @@ func (b *backup) snapshot() {
 		b.files = append(b.files, f)
 		b.total += b.state.files[n].size
 	}
+	return nil
 }
 
 func (b *backup) copyAll() error {

@@ -47,6 +47,10 @@ type mergeState struct {
 	// disk lists them, because the edit failed. Guarded by running.
 	limbo []*dataFile
 
+	// commitMu is held while a merge takes files out of the list, and while a
+	// backup chooses its files: see Backup. Before DB.filesMu.
+	commitMu sync.Mutex
+
 	mu      sync.Mutex // guards following
 	stats   MergeStats
 	retired []*dataFile     // left the list; some are still referred to

@@ -242,17 +242,7 @@ func (m *merger) commit() error {
 		}
 	}
 	db.merge.at(stepMoved)
-	if err := db.Sync(); err != nil {
-		return err
-	}
-	e := &manifestEdit{}
-	for _, f := range m.copied {
-		e.remove = append(e.remove, f.number)
-	}
-	db.filesMu.Lock()
-	err := db.changeFilesLocked(e, nil, m.copied)
-	db.filesMu.Unlock()
-	if err != nil {
+	if err := m.unlist(); err != nil {
 		return err
 	}
 	db.merge.at(stepCommitted)
@@ -284,6 +274,23 @@ func (m *merger) list() error {
 		return err
 	}
 	return nil
+}
+
+// unlist takes the old files out of the list, after syncing the log.
+func (m *merger) unlist() error {
+	db := m.db
+	db.merge.commitMu.Lock()
+	defer db.merge.commitMu.Unlock()
+	if err := db.Sync(); err != nil {
+		return err
+	}
+	e := &manifestEdit{}
+	for _, f := range m.copied {
+		e.remove = append(e.remove, f.number)
+	}
+	db.filesMu.Lock()
+	defer db.filesMu.Unlock()
+	return db.changeFilesLocked(e, nil, m.copied)
 }
 
 // report tells Options.Progress and Stats how far the merge is.
