@@ -1,7 +1,6 @@
 package resp
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -12,12 +11,17 @@ import (
 
 // The kinds of the directives whose value is several words.
 
+// badValue says why a value is not taken, in Redis's words.
+type badValue string
+
+func (e badValue) Error() string { return string(e) }
+
 // bindKind is the addresses to listen on: a []string.
 type bindKind struct{}
 
 func (bindKind) parse(words []string, _ any) (any, error) {
 	if len(words) > 16 {
-		return nil, errors.New("Too many bind addresses specified.")
+		return nil, badValue("Too many bind addresses specified.")
 	}
 	// bind "" means: listen on no address.
 	if len(words) == 1 && words[0] == "" {
@@ -44,7 +48,7 @@ func (bindKind) describe() string {
 // saveKind is the save points: a []SavePoint. Several save lines of a file add up.
 type saveKind struct{}
 
-var errSave = errors.New("Invalid save parameters")
+const errSave = badValue("Invalid save parameters")
 
 func (saveKind) parse(words []string, old any) (any, error) {
 	var points []SavePoint
@@ -91,7 +95,7 @@ var clientClasses = [...]string{ClassNormal: "normal", ClassReplica: "replica", 
 func (outputKind) parse(words []string, old any) (any, error) {
 	limits, _ := old.([3]OutputLimit)
 	if len(words)%4 != 0 || len(words) == 0 {
-		return nil, errors.New("Wrong number of arguments in buffer limit configuration.")
+		return nil, badValue("Wrong number of arguments in buffer limit configuration.")
 	}
 	for ; len(words) > 0; words = words[4:] {
 		name := strings.ToLower(words[0])
@@ -100,13 +104,13 @@ func (outputKind) parse(words []string, old any) (any, error) {
 		}
 		class := slices.Index(clientClasses[:], name)
 		if class < 0 {
-			return nil, errors.New("Invalid client class specified in buffer limit configuration.")
+			return nil, badValue("Invalid client class specified in buffer limit configuration.")
 		}
 		hard, ok1 := parseMemory(words[1])
 		soft, ok2 := parseMemory(words[2])
 		seconds, err := strconv.ParseInt(words[3], 10, 32)
 		if !ok1 || !ok2 || err != nil || seconds < 0 {
-			return nil, errors.New("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
+			return nil, badValue("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
 		}
 		limits[class] = OutputLimit{hard, soft, seconds}
 	}
@@ -143,10 +147,10 @@ func (percentilesKind) parse(words []string, _ any) (any, error) {
 	for _, w := range words {
 		p, err := strconv.ParseFloat(w, 64)
 		if err != nil || math.IsNaN(p) {
-			return nil, errors.New("Invalid latency-tracking-info-percentiles parameters")
+			return nil, badValue("Invalid latency-tracking-info-percentiles parameters")
 		}
 		if p < 0 || p > 100 {
-			return nil, errors.New("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
+			return nil, badValue("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
 		}
 		list = append(list, p)
 	}
@@ -204,7 +208,7 @@ func (eventsKind) parse(words []string, _ any) (any, error) {
 			}
 		}
 		if !known {
-			return nil, errors.New("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
+			return nil, badValue("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
 		}
 	}
 	return set, nil
@@ -237,7 +241,7 @@ func (oomKind) parse(words []string, _ any) (any, error) {
 	for _, w := range words {
 		n, err := strconv.ParseInt(w, 10, 64)
 		if err != nil || n < -2000 || n > 2000 {
-			return nil, errors.New("Invalid oom-score-adj-values, elements must be between -2000 and 2000.")
+			return nil, badValue("Invalid oom-score-adj-values, elements must be between -2000 and 2000.")
 		}
 		list = append(list, n)
 	}

@@ -339,15 +339,18 @@ func TestConfigRewrite(t *testing.T) {
 		{"nothing changed", "# mine\nport 7000\n", nil, "# mine\nport 7000\n"},
 		{
 			"a value in its place", "# first\nhz 20\n# last\ntimeout 1\n",
-			[]Setting{{"hz", "30"}}, "# first\nhz 30\n# last\ntimeout 1\n",
+			[]Setting{{"hz", "30"}},
+			"# first\nhz 30\n# last\ntimeout 1\n",
 		},
 		{
 			"a new one at the end", "# mine\nport 7000\n",
-			[]Setting{{"hz", "30"}}, "# mine\nport 7000\n" + rewriteSignature + "\nhz 30\n",
+			[]Setting{{"hz", "30"}},
+			"# mine\nport 7000\n" + rewriteSignature + "\nhz 30\n",
 		},
 		{
 			"the signature is there once", "port 7000\n" + rewriteSignature + "\nhz 30\n",
-			[]Setting{{"timeout", "3"}}, "port 7000\n" + rewriteSignature + "\nhz 30\ntimeout 3\n",
+			[]Setting{{"timeout", "3"}},
+			"port 7000\n" + rewriteSignature + "\nhz 30\ntimeout 3\n",
 		},
 		{"a unit stays", "maxmemory 1024mb\n", nil, "maxmemory 1024mb\n"},
 		{"a size with its unit", "maxmemory 1mb\n", []Setting{{"maxmemory", "2147483648"}}, "maxmemory 2gb\n"},

@@ -27,8 +27,7 @@ func (osFiles) ReadFile(name string) ([]byte, error) {
 
 // bare drops the name of the file from an error: who reports it says it.
 func bare(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*os.PathError](err); ok {
 		return path.Err
 	}
 	return err

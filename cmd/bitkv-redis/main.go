@@ -35,26 +35,29 @@ type process struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	environ        []string
+
+	writeErr error // of the first write to stdout that failed
 }
+
+// printf writes to standard output. A failure is the program's.
+func (p *process) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(p.stdout, format, args...); err != nil && p.writeErr == nil {
+		p.writeErr = fmt.Errorf("standard output: %w", err)
+	}
+}
+
+// report writes a line to standard error. There is nowhere to say that it failed.
+func (p *process) report(text string) { _, _ = fmt.Fprintln(p.stderr, text) }
 
 // run does what the arguments ask for and returns the exit code.
 func (p *process) run(args []string) int {
 	err := p.command(args)
-	if err == nil {
-		return 0
+	if err = errors.Join(err, p.writeErr); err != nil {
+		p.report("bitkv-redis: " + oneLine(err))
+		return 1
 	}
-	var code exitCode
-	if errors.As(err, &code) {
-		return int(code)
-	}
-	fmt.Fprintln(p.stderr, "bitkv-redis: "+oneLine(err))
-	return 1
+	return 0
 }
-
-// exitCode is an error that has been reported already.
-type exitCode int
-
-func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
 // oneLine is the text of an error on one line.
 func oneLine(err error) string {
@@ -76,7 +79,7 @@ func (p *process) command(args []string) error {
 // app describes the command line.
 func (p *process) app() *cli.App {
 	// -v is Redis's; urfave's own flag would be the same but for the text.
-	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintln(c.App.Writer, versionLine()) }
+	cli.VersionPrinter = func(*cli.Context) { p.printf("%s\n", versionLine()) }
 	return &cli.App{
 		Name:            "bitkv-redis",
 		Usage:           "a Redis-compatible server that keeps its data on disk",

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,11 +28,9 @@ import (
 const runAsServer = "BITKV_TEST_RUN_AS_SERVER=1"
 
 func TestMain(m *testing.M) {
-	for _, entry := range os.Environ() {
-		if entry == runAsServer {
-			main()
-			return
-		}
+	if slices.Contains(os.Environ(), runAsServer) {
+		main()
+		return
 	}
 	os.Exit(m.Run())
 }
@@ -44,6 +43,7 @@ type running struct {
 	t    *testing.T
 	cmd  *exec.Cmd
 	port int
+	pass string // what AUTH needs
 	done chan struct{}
 
 	mu     sync.Mutex // guards following
@@ -105,6 +105,9 @@ func serve(t *testing.T, dir string, args ...string) *running {
 	all := []string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir}
 	r := launch(t, nil, "", append(all, args...)...)
 	r.port = port
+	if i := slices.Index(args, "--requirepass"); i >= 0 {
+		r.pass = args[i+1]
+	}
 	r.waitReady()
 	return r
 }
@@ -112,7 +115,7 @@ func serve(t *testing.T, dir string, args ...string) *running {
 func (r *running) waitReady() {
 	r.t.Helper()
 	deadline := time.Now().Add(patience)
-	for ping("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(r.port)), "", time.Second) != nil {
+	for ping("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(r.port)), r.pass, time.Second) != nil {
 		select {
 		case <-r.done:
 			r.t.Fatalf("ended: %s%s", r.out(), r.errors())
@@ -224,7 +227,7 @@ func TestServeAndStop(t *testing.T) {
 				t.Errorf("pidfile is left: %v", err)
 			}
 			line := regexp.MustCompile(`^\d+:M \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} [.*#-] .+$`)
-			for _, l := range strings.Split(strings.TrimSuffix(r.out(), "\n"), "\n") {
+			for l := range strings.SplitSeq(strings.TrimSuffix(r.out(), "\n"), "\n") {
 				if !line.MatchString(l) {
 					t.Errorf("log line %q", l)
 				}

@@ -286,7 +286,7 @@ func (p *process) banner(cfg *resp.Settings) {
 	if !cfg.AlwaysShowLogo && (cfg.LogFile != "" || cfg.LogFormat != "redis" || !isTerminal(p.stdout)) {
 		return
 	}
-	fmt.Fprintf(p.stdout, `
+	p.printf(`
    _     _ _   _
   | |__ (_) |_| | ____   __   bitkv-redis %s
   | '_ \| | __| |/ /\ \ / /   Redis %s commands, data on disk

@@ -88,11 +88,11 @@ func (p *process) check(c *cli.Context) error {
 // printReport prints what a check found. Damage is an error.
 func (p *process) printReport(dir string, r *engine.CheckReport) error {
 	for _, problem := range r.Problems {
-		fmt.Fprintln(p.stdout, problem)
+		p.printf("%v\n", problem)
 	}
-	fmt.Fprintf(p.stdout, "%d files, %d frames, %d records, %d bytes are good\n", r.Files, r.Frames, r.Records, r.Bytes)
+	p.printf("%d files, %d frames, %d records, %d bytes are good\n", r.Files, r.Frames, r.Records, r.Bytes)
 	if r.TornBytes > 0 {
-		fmt.Fprintf(p.stdout, "%d bytes at the end of the log were being written when it stopped; they will be cut\n", r.TornBytes)
+		p.printf("%d bytes at the end of the log were being written when it stopped; they will be cut\n", r.TornBytes)
 	}
 	if r.Damaged() {
 		return fmt.Errorf("%s is damaged", dir)
@@ -110,7 +110,8 @@ func (p *process) dump(c *cli.Context) error {
 	var err error
 	for _, name := range names {
 		if len(names) > 1 {
-			fmt.Fprintf(out, "# %s\n", name)
+			_, e := fmt.Fprintf(out, "# %s\n", name)
+			err = errors.Join(err, e)
 		}
 		err = errors.Join(err, engine.Dump(nil, name, out))
 	}
@@ -129,7 +130,7 @@ func (p *process) backup(c *cli.Context) error {
 		if err := db.Backup(ctx, args[1]); err != nil {
 			return err
 		}
-		fmt.Fprintf(p.stdout, "%s is backed up in %s\n", args[0], args[1])
+		p.printf("%s is backed up in %s\n", args[0], args[1])
 		return nil
 	})
 }
@@ -154,7 +155,7 @@ func (p *process) merge(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stdout, "%s: the data files had %d bytes and have %d\n", args[0], before, after)
+	p.printf("%s: the data files had %d bytes and have %d\n", args[0], before, after)
 	return nil
 }
 
@@ -221,7 +222,7 @@ func (p *process) progress() func(engine.Progress) {
 		if now <= before || !shown.CompareAndSwap(before, now) {
 			return
 		}
-		fmt.Fprintf(p.stderr, "%s: %d%% of %d bytes, %v left\n",
-			pr.Work, percent(pr.DoneBytes, pr.TotalBytes), pr.TotalBytes, pr.ETA.Round(time.Second))
+		p.report(fmt.Sprintf("%s: %d%% of %d bytes, %v left",
+			pr.Work, percent(pr.DoneBytes, pr.TotalBytes), pr.TotalBytes, pr.ETA.Round(time.Second)))
 	}
 }
