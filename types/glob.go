@@ -12,6 +12,10 @@ package types
 // of a stack, and the time within len(pattern) * len(s), where backtracking over
 // every * needs exponential time for "*a*a*a*a*b".
 
+// maxStars is how many runs of * Redis follows into each other; a pattern that
+// needs more matches nothing there, and so here.
+const maxStars = 1000
+
 // Match reports whether s matches a pattern of Redis: * ? [abc] [a-z] [^a] and
 // \ before a character that is meant as itself. It takes time at most
 // proportional to the product of the lengths.
@@ -26,10 +30,17 @@ func match(pattern, s []byte, fold bool) bool {
 	}
 	p, i := 0, 0
 	star, starAt := -1, 0 // the last * met, and where in s it stops taking bytes
+	stars := 0            // runs of * met, but for one that ends the pattern
 	for i < len(s) {
 		if p < len(pattern) && pattern[p] == '*' {
 			star, starAt = p, i
 			p++
+			if p < len(pattern) && pattern[p] != '*' {
+				stars++
+			}
+			if stars > maxStars {
+				return false
+			}
 			continue
 		}
 		if p < len(pattern) {

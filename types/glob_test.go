@@ -1,6 +1,7 @@
 package types
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -181,6 +182,18 @@ func TestLiteralPrefix(t *testing.T) {
 		prefix, whole := literalPrefix([]byte(tt.pattern))
 		if string(prefix) != tt.prefix || whole != tt.whole {
 			t.Errorf("literalPrefix(%q) = %q, %v, want %q, %v", tt.pattern, prefix, whole, tt.prefix, tt.whole)
+		}
+	}
+}
+
+func TestMatchStopsWhereRedisDoes(t *testing.T) {
+	s := bytes.Repeat([]byte("a"), 3000)
+	for _, c := range []struct {
+		stars int
+		want  bool
+	}{{1000, true}, {1001, false}, {2500, false}} {
+		if got := Match(bytes.Repeat([]byte("*?"), c.stars), s); got != c.want {
+			t.Errorf("a pattern of %d stars: got %v, want %v", c.stars, got, c.want)
 		}
 	}
 }
