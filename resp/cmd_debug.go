@@ -206,7 +206,7 @@ func debugObject(c *client, args [][]byte) {
 			c.fail(err)
 			return
 		}
-		size, _ := k.MemoryUsage(key)
+		size, _ := k.MemoryUsage(key, defaultMemorySamples)
 		idle, _ := k.IdleSeconds(key)
 		lru := (time.Now().Unix() - idle) & (1<<24 - 1)
 		b := append([]byte(nil), "Value at:0x0 refcount:"...)

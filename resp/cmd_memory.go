@@ -20,7 +20,11 @@ var memoryBindings = map[string]binding{
 	"memory|help":         {run: cmdMemoryHelp},
 }
 
+// defaultMemorySamples is how many elements of a collection MEMORY USAGE looks at.
+const defaultMemorySamples = 5
+
 func cmdMemoryUsage(c *client, args [][]byte) {
+	samples := defaultMemorySamples
 	for i := 3; i < len(args); i += 2 {
 		if !isWord(args[i], "SAMPLES") || i+1 == len(args) {
 			c.err(errSyntax)
@@ -35,8 +39,9 @@ func cmdMemoryUsage(c *client, args [][]byte) {
 			c.err(errSyntax)
 			return
 		}
+		samples = int(n)
 	}
-	n, ok := c.tx.Keyspace().MemoryUsage(args[2])
+	n, ok := c.tx.Keyspace().MemoryUsage(args[2], samples)
 	if !ok {
 		c.null()
 		return

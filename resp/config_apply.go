@@ -14,7 +14,10 @@ func (s *Server) watchConfig() {
 			applySettings(store, changed)
 		}
 		return nil
-	}, "appendfsync", "hz", "proto-max-bulk-len", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time")
+	}, "appendfsync", "hz", "proto-max-bulk-len", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time",
+		"hash-max-listpack-entries", "hash-max-listpack-value", "list-max-listpack-size",
+		"set-max-intset-entries", "set-max-listpack-entries",
+		"zset-max-listpack-entries", "zset-max-listpack-value")
 }
 
 // applyConfig brings the store in line with the settings, which may have changed
@@ -34,6 +37,12 @@ func applySettings(store *types.Store, cfg *Settings) {
 		LFU:          strings.HasSuffix(cfg.MaxMemoryPolicy, "-lfu"),
 		LogFactor:    int(cfg.LFULogFactor),
 		DecayMinutes: int(cfg.LFUDecayMinutes),
+	})
+	store.SetCollectionLimits(types.CollectionLimits{
+		HashEntries: cfg.HashMaxEntries, HashValue: cfg.HashMaxValue,
+		SetInts: cfg.SetMaxIntset, SetEntries: cfg.SetMaxEntries,
+		ZSetEntries: cfg.ZSetMaxEntries, ZSetValue: cfg.ZSetMaxValue,
+		ListSize: cfg.ListMaxSize,
 	})
 }
 

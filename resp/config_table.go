@@ -364,48 +364,51 @@ var memoryDirectives = []directive{
 	},
 }
 
-const noCollections = "Hashes, lists, sets and sorted sets are not built yet."
+const (
+	encodingEntries = "Up to so many entries the encoding is the compact one, and the value may be kept in one record."
+	encodingValue   = "Longer ones change what OBJECT ENCODING says."
+)
 
 var typeDirectives = []directive{
 	{
 		name: "hash-max-listpack-entries", aliases: []string{"hash-max-ziplist-entries"},
-		kind: intKind{0, maxInt}, def: "512", flags: inert, doc: noCollections,
+		kind: intKind{0, maxInt}, def: "512", doc: encodingEntries,
 		access: field(func(s *Settings) *int64 { return &s.HashMaxEntries }),
 	},
 	{
 		name: "hash-max-listpack-value", aliases: []string{"hash-max-ziplist-value"},
-		kind: memoryKind{0, maxInt, false}, def: "64", flags: inert, doc: noCollections,
+		kind: memoryKind{0, maxInt, false}, def: "64", doc: encodingValue,
 		access: field(func(s *Settings) *int64 { return &s.HashMaxValue }),
 	},
 	{
 		name: "list-max-listpack-size", aliases: []string{"list-max-ziplist-size"},
-		kind: intKind{math.MinInt32, maxInt32}, def: "-2", flags: inert, doc: noCollections,
+		kind: intKind{math.MinInt32, maxInt32}, def: "-2", doc: "A positive number bounds the lists that may be kept in one record.",
 		access: field(func(s *Settings) *int64 { return &s.ListMaxSize }),
 	},
 	{
-		name: "list-compress-depth", kind: intKind{0, maxInt32}, def: "0", flags: inert, doc: noCollections,
+		name: "list-compress-depth", kind: intKind{0, maxInt32}, def: "0", flags: inert, doc: "Nothing is compressed in memory.",
 		access: field(func(s *Settings) *int64 { return &s.ListCompressDepth }),
 	},
 	{
-		name: "set-max-intset-entries", kind: intKind{0, maxInt}, def: "512", flags: inert, doc: noCollections,
+		name: "set-max-intset-entries", kind: intKind{0, maxInt}, def: "512", doc: encodingEntries,
 		access: field(func(s *Settings) *int64 { return &s.SetMaxIntset }),
 	},
 	{
-		name: "set-max-listpack-entries", kind: intKind{0, maxInt}, def: "128", flags: inert, doc: noCollections,
+		name: "set-max-listpack-entries", kind: intKind{0, maxInt}, def: "128", doc: "Up to so many members a set may be kept in one record.",
 		access: field(func(s *Settings) *int64 { return &s.SetMaxEntries }),
 	},
 	{
-		name: "set-max-listpack-value", kind: memoryKind{0, maxInt, false}, def: "64", flags: inert, doc: noCollections,
+		name: "set-max-listpack-value", kind: memoryKind{0, maxInt, false}, def: "64", flags: inert, doc: "The small form of a set does not depend on it.",
 		access: field(func(s *Settings) *int64 { return &s.SetMaxValue }),
 	},
 	{
 		name: "zset-max-listpack-entries", aliases: []string{"zset-max-ziplist-entries"},
-		kind: intKind{0, maxInt}, def: "128", flags: inert, doc: noCollections,
+		kind: intKind{0, maxInt}, def: "128", doc: encodingEntries,
 		access: field(func(s *Settings) *int64 { return &s.ZSetMaxEntries }),
 	},
 	{
 		name: "zset-max-listpack-value", aliases: []string{"zset-max-ziplist-value"},
-		kind: memoryKind{0, maxInt, false}, def: "64", flags: inert, doc: noCollections,
+		kind: memoryKind{0, maxInt, false}, def: "64", doc: encodingValue,
 		access: field(func(s *Settings) *int64 { return &s.ZSetMaxValue }),
 	},
 }

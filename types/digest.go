@@ -23,9 +23,6 @@ func (d *digest) mix(b []byte) {
 	*d = sha1.Sum(d[:])
 }
 
-// redisTypeNumber is the number of a type in Redis's object, which the digest has.
-var redisTypeNumber = [...]uint32{tagString: 0, tagList: 1, tagSet: 2, tagZSet: 3, tagHash: 4}
-
 // Digest is DEBUG DIGEST: a hash over every key, type, value and whether it
 // expires, of all databases, the same as Redis's for the same data in whatever
 // order. REQUIRES: all shards locked, for the answer to be of one moment.
@@ -66,6 +63,21 @@ func (tx *Tx) digestShard(all *digest, db, shard int) (err error) {
 
 // digestHead adds type, value and expiry of a head.
 func (tx *Tx) digestHead(d *digest, h *engine.Head) error {
+	k, err := knownKind(h.Tag)
+	if err != nil {
+		return err
+	}
+	d.mix(binary.BigEndian.AppendUint32(nil, k.digestType))
+	if err := k.digest(tx, k, d, h); err != nil {
+		return err
+	}
+	if h.ExpireMs != 0 {
+		d.xor([]byte("!!expire!!"))
+	}
+	return nil
+}
+
+func (tx *Tx) digestString(_ *kind, d *digest, h *engine.Head) error {
 	v, err := tx.valueOf(h)
 	if err != nil {
 		return err
@@ -74,12 +86,53 @@ func (tx *Tx) digestHead(d *digest, h *engine.Head) error {
 	if err != nil {
 		return err
 	}
-	d.mix(binary.BigEndian.AppendUint32(nil, redisTypeNumber[h.Tag&tagTypeMask]))
 	d.mix(value)
-	if h.ExpireMs != 0 {
-		d.xor([]byte("!!expire!!"))
-	}
 	return nil
+}
+
+// digestList adds the elements of a list, whose order matters.
+func (tx *Tx) digestList(k *kind, d *digest, h *engine.Head) error {
+	defer tx.trimArena(len(tx.arena))
+	c, err := tx.open(h, k)
+	if err != nil {
+		return err
+	}
+	return c.each(func(_ []byte, v *Item) error {
+		tx.scratch, err = v.AppendTo(tx.scratch[:0])
+		d.mix(tx.scratch)
+		return err
+	})
+}
+
+// digestEntries adds the entries of another collection: their order does not
+// matter. A score is added as Redis prints it there.
+func (tx *Tx) digestEntries(k *kind, d *digest, h *engine.Head) error {
+	defer tx.trimArena(len(tx.arena))
+	c, err := tx.open(h, k)
+	if err != nil {
+		return err
+	}
+	return c.each(func(subkey []byte, v *Item) error {
+		if k.stride == 1 {
+			d.xor(subkey)
+			return nil
+		}
+		if tx.scratch, err = v.AppendTo(tx.scratch[:0]); err != nil {
+			return err
+		}
+		if k.tag == tagZSet {
+			score, err := decodeScore(tx.scratch)
+			if err != nil {
+				return err
+			}
+			tx.scratch = appendC17g(tx.scratch[:0], score)
+		}
+		var entry digest
+		entry.mix(subkey)
+		entry.mix(tx.scratch)
+		d.xor(entry[:])
+		return nil
+	})
 }
 
 // DigestValue is DEBUG DIGEST-VALUE: zeros for a key that does not exist.

@@ -10,11 +10,49 @@
 //	type    head tag  head value                    elements (CollectionID, subkey) -> value
 //	String  1         the bytes, up to 16 KiB       -
 //	String  1         8-byte length                 OrderBytes: 4-byte chunk number -> up to 16 KiB
-//	Hash, Set, List, ZSet: not built yet; tags 2, 4, 3, 5 are theirs.
+//	Hash    2         packed (packed.go): field, value, ... -
+//	Hash    2         -                             OrderHash: field -> value
+//	List    3         packed: element, ...          -
+//	List    3         -                             OrderBytes: 8-byte position -> element
+//	Set     4         packed: member, ...           -
+//	Set     4         -                             OrderHash: member -> nothing
+//	ZSet    5         packed: member, score, ...    -
+//	ZSet    5         -                             OrderScore: member -> 8-byte score (score.go)
 //
-// The type is the lower half of the tag. The upper half of a String's marks what
-// OBJECT tells of its past: 0x10 changed in place, 0x20 a sum of floats, 0x40 a
-// copy.
+// The type is the lower half of the tag. The upper half marks what OBJECT ENCODING
+// tells of the value's past: of a String 0x10 changed in place, 0x20 a float's sum;
+// of the others 0x10 that Redis would have converted it (tagConverted).
+//
+// A collection is small, all of it in its head, up to 128 entries (a set of
+// integers: any number), 4 KiB and the entries that the *-max-listpack-* settings
+// allow; every change writes the head. Then it is large, for good: every element
+// is a record of its own, and the head is written when the key is created, and
+// when its type, encoding or expiry change. The number of elements is the length
+// of the engine's collection; it is nowhere written.
+//
+// # How a type is built on collections
+//
+// A type is a row of kinds (kind.go), which makes TYPE, COPY, OBJECT ENCODING,
+// MEMORY USAGE, DEBUG DIGEST and SCAN TYPE work, and a file with its commands as
+// methods of a struct{ tx *Tx } that a method of Tx returns, after beginCommand.
+// A command opens coll values (collection.go):
+//
+//	openRead(key, tag)   for reading; counts the hit, sets the clock, checks the type
+//	openWrite(key, tag)  for changing; a key that does not exist is an empty coll
+//	create(key, tag)     for a result that replaces the key, and ends with replace
+//	len get put remove each   what is in it, in either form (see each of them)
+//	small, big           the two forms, for what those methods do not do: places
+//	                     in packed items, positions and ranks in an engine.Collection
+//	makeRoom, grow       before something is added to small by hand; big may be set
+//	                     after it. position n of a list that grew is listKey(listOrigin
+//	                     + n*listGap)
+//	tag                  gets tagConverted as soon as Redis would have converted
+//	finish(n, event)     ends n changes: head, deletion when empty, "new" and "del"
+//	                     events, WATCH, dirty
+//
+// A write that fails in the middle is passed to Tx.fail, which makes the whole
+// transaction fail; the methods above do that. What a command returns (views of a
+// small collection, Item, Element) is good until the next command begins.
 //
 // # Where things are
 //
@@ -25,6 +63,8 @@
 //	lcs.go                       LCS
 //	keyspace.go expire.go        commands for keys of any type, and their expiry
 //	expirycycle.go               removing what has expired
+//	kind.go collection.go packed.go  what all types of collection share
+//	score.go                     scores as bytes
 //	scan.go glob.go slot.go      SCAN, KEYS, RANDOMKEY; patterns; hash slots
 //	object.go clock.go digest.go OBJECT, access clocks, DEBUG DIGEST
 //

@@ -10,6 +10,10 @@ const (
 	EventExpired                        // x
 	EventMissed                         // m
 	EventNew                            // n
+	EventHash                           // h
+	EventList                           // l
+	EventSet                            // s
+	EventZSet                           // z
 )
 
 // Event says what happened to a key. The name is Redis's: "set", "del",

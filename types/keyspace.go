@@ -2,42 +2,12 @@ package types
 
 import (
 	"bytes"
-	"fmt"
 
 	"bitkv/engine"
 )
 
 // Keyspace is the commands for keys of any type over a transaction.
 type Keyspace struct{ tx *Tx }
-
-// Type marks: the lower four bits of a head's tag. They are on disk and never
-// change.
-const (
-	tagString = 1
-	tagHash   = 2
-	tagList   = 3
-	tagSet    = 4
-	tagZSet   = 5
-
-	tagTypeMask = 0x0f
-)
-
-// typeName is the name of the type that a head's tag marks.
-func typeName(tag uint8) string {
-	switch tag & tagTypeMask {
-	case tagString:
-		return "string"
-	case tagHash:
-		return "hash"
-	case tagList:
-		return "list"
-	case tagSet:
-		return "set"
-	case tagZSet:
-		return "zset"
-	}
-	return "unknown"
-}
 
 // Del removes a key, DEL and UNLINK alike: the memory of a large value is given
 // back in the background in any case. It reports whether the key existed.
@@ -155,18 +125,47 @@ func (k Keyspace) Copy(from, to []byte, toDB int, replace bool) (done bool, err 
 
 // copyValue writes the value of a head to another key.
 func (tx *Tx) copyValue(h *engine.Head, toDB int, to []byte, m engine.Meta) error {
-	if h.Tag&tagTypeMask != tagString {
-		return fmt.Errorf("types: cannot copy a key of type %s", typeName(h.Tag))
+	k, err := knownKind(h.Tag)
+	if err != nil {
+		return err
 	}
+	return k.copy(tx, k, h, toDB, to, m)
+}
+
+func (tx *Tx) copyString(_ *kind, h *engine.Head, toDB int, to []byte, m engine.Meta) error {
 	if h.Collection() != nil {
 		return tx.copyChunks(h, toDB, to, m)
 	}
+	return tx.copyHead(h, toDB, to, m)
+}
+
+// copyHead copies a value that is whole in its head.
+func (tx *Tx) copyHead(h *engine.Head, toDB int, to []byte, m engine.Meta) error {
 	value, err := tx.eng.AppendValue(tx.scratch[:0], h)
 	tx.scratch = value
 	if err != nil {
 		return err
 	}
 	return tx.eng.Put(toDB, to, m, value)
+}
+
+// copyEntries copies a collection, in the form that it has.
+func (tx *Tx) copyEntries(k *kind, h *engine.Head, toDB int, to []byte, m engine.Meta) error {
+	from := h.Collection()
+	if from == nil {
+		return tx.copyHead(h, toDB, to, m)
+	}
+	c, err := tx.eng.NewCollection(k.order), error(nil)
+	from.AscendAt(0, func(e engine.Element) bool {
+		if tx.scratch, err = tx.eng.AppendElementValue(tx.scratch[:0], &e); err == nil {
+			_, err = tx.eng.PutElement(c, e.Subkey, tx.scratch)
+		}
+		return err == nil
+	})
+	if err != nil {
+		return err
+	}
+	return tx.eng.PutCollection(toDB, to, m, c, nil)
 }
 
 // SwapDB exchanges two databases. REQUIRES: all shards locked for writing.

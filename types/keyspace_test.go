@@ -251,11 +251,11 @@ func TestObject(t *testing.T) {
 		if _, ok, err := tx.Keyspace().Encoding([]byte("missing")); ok || err != nil {
 			t.Errorf("missing key: %v, %v", ok, err)
 		}
-		if _, ok := tx.Keyspace().MemoryUsage([]byte("missing")); ok {
+		if _, ok := tx.Keyspace().MemoryUsage([]byte("missing"), 5); ok {
 			t.Error("a missing key uses memory")
 		}
-		small, _ := tx.Keyspace().MemoryUsage([]byte("k:int"))
-		large, _ := tx.Keyspace().MemoryUsage([]byte("k:big"))
+		small, _ := tx.Keyspace().MemoryUsage([]byte("k:int"), 5)
+		large, _ := tx.Keyspace().MemoryUsage([]byte("k:big"), 5)
 		if small < 20 || small > 500 || large < 20_000 || large > 50_000 {
 			t.Errorf("memory of a small key %d, of one of 20000 bytes %d", small, large)
 		}

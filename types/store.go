@@ -20,6 +20,7 @@ type Store struct {
 
 	clock         atomic.Pointer[func() int64] // nil: the system's
 	access        atomic.Pointer[AccessClock]
+	limits        atomic.Pointer[CollectionLimits]
 	maxValueBytes atomic.Int64
 	eventClasses  atomic.Uint32
 	expiryPaused  atomic.Bool
@@ -70,6 +71,7 @@ func Open(dir string, opt Options) (*Store, error) {
 	}
 	s.SetClock(opt.NowMs)
 	s.SetAccessClock(AccessClock{LogFactor: 10, DecayMinutes: 1})
+	s.SetCollectionLimits(defaultCollectionLimits())
 	s.SetMaxValueBytes(opt.MaxValueBytes)
 	s.txPool.New = func() any { return &Tx{s: s} }
 	engineOpt := opt.Engine

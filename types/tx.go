@@ -20,6 +20,7 @@ type Tx struct {
 
 	late    []lateKey // keys met expired that this transaction could not remove
 	scratch []byte    // for short-lived values; whoever uses it calls nobody who does
+	arena   []byte    // what collections were loaded into since this command began
 }
 
 // lateKey is a key whose time had come.
@@ -92,6 +93,13 @@ func (tx *Tx) Rollback() {
 	tx.release()
 }
 
+// beginCommand forgets the collections that earlier commands of the transaction
+// looked at. The methods that return a type's commands call it.
+func (tx *Tx) beginCommand() { tx.arena = tx.arena[:0] }
+
+// trimArena gives back what was loaded since arena had n bytes.
+func (tx *Tx) trimArena(n int) { tx.arena = tx.arena[:n] }
+
 // fail makes Commit fail with err, if it is the first, and returns it.
 func (tx *Tx) fail(err error) error {
 	if tx.failed == nil {
@@ -104,11 +112,14 @@ func (tx *Tx) fail(err error) error {
 func (tx *Tx) release() {
 	clear(tx.events)
 	clear(tx.late)
-	scratch := tx.scratch[:0]
+	scratch, arena := tx.scratch[:0], tx.arena[:0]
 	if cap(scratch) > maxKeptScratch {
 		scratch = nil
 	}
-	*tx = Tx{s: tx.s, events: tx.events[:0], late: tx.late[:0], scratch: scratch}
+	if cap(arena) > maxKeptScratch {
+		arena = nil
+	}
+	*tx = Tx{s: tx.s, events: tx.events[:0], late: tx.late[:0], scratch: scratch, arena: arena}
 	tx.s.txPool.Put(tx)
 }
 
