@@ -295,24 +295,33 @@ func (d *dataFile) appendRecordValue(dst []byte, offset int64, w *want) (_ []byt
 	if err != nil {
 		return dst, err
 	}
-	return appendWanted(dst, b, d.name(), offset, w)
+	return appendWanted(dst, b, d, offset, w)
 }
 
 // appendWanted decodes the record at the start of b, checks that it is the one
-// wanted and appends its value to dst.
-func appendWanted(dst, b []byte, file string, offset int64, w *want) ([]byte, error) {
+// wanted and appends its value to dst. d is the file that b is of, nil for the
+// buffer of a transaction.
+func appendWanted(dst, b []byte, d *dataFile, offset int64, w *want) ([]byte, error) {
 	var r record
 	if _, reason := decodeRecord(b, &r); reason != "" {
-		return dst, &CorruptError{File: file, Offset: offset, Reason: reason}
+		return dst, wantedError(d, offset, reason)
 	}
 	id := uint64(r.space)
 	if r.kind == kindElemPut {
 		id = r.coll
 	}
 	if r.kind != w.kind || id != w.id || len(r.value) != w.valueLen || string(r.key) != string(w.key) {
-		return dst, &CorruptError{File: file, Offset: offset, Reason: "the record there is another one than the keydir expects"}
+		return dst, wantedError(d, offset, "the record there is another one than the keydir expects")
 	}
 	return append(dst, r.value...), nil
+}
+
+func wantedError(d *dataFile, offset int64, reason string) error {
+	name := "the transaction's buffer"
+	if d != nil {
+		name = d.name()
+	}
+	return &CorruptError{File: name, Offset: offset, Reason: reason}
 }
 
 // faultError turns what a memory fault panicked with into an error. Any other
@@ -329,6 +338,7 @@ type frame struct {
 	frameHeader
 	offset  int64
 	payload []byte // valid during the call
+	scratch record // of eachRecord
 }
 
 // end is the offset after the frame.
@@ -339,6 +349,7 @@ func (f *frame) end() int64 { return f.offset + frameHeaderBytes + int64(len(f.p
 // offset at which it stopped, and, if that is not limit, why there is no frame.
 func (d *dataFile) scanFrames(from, limit int64, fn func(f *frame) error) (end int64, reason string, err error) {
 	r := blockReader{src: d.file, limit: limit}
+	f := &frame{}
 	for end = from; end < limit; {
 		b, err := r.at(end, frameHeaderBytes)
 		if err != nil {
@@ -355,8 +366,8 @@ func (d *dataFile) scanFrames(from, limit int64, fn func(f *frame) error) (end i
 		if err != nil {
 			return end, "", err
 		}
-		f := frame{frameHeader: h, offset: end, payload: b[frameHeaderBytes:]}
-		if err := fn(&f); err != nil {
+		f.frameHeader, f.offset, f.payload = h, end, b[frameHeaderBytes:]
+		if err := fn(f); err != nil {
 			var bad *badRecordError
 			if errors.As(err, &bad) {
 				return end, bad.reason, nil
@@ -394,14 +405,14 @@ func (f *frame) checkRecords() (n int, err error) {
 // its offset in the file, until fn returns an error.
 // REQUIRES: checkRecords returned nil.
 func (f *frame) eachRecord(fn func(r *record, seq uint64, offset int64, size int) error) error {
-	var r record
+	r := &f.scratch
 	seq, offset := f.baseSeq, f.offset+frameHeaderBytes
 	for b := f.payload; len(b) > 0; seq++ {
-		n, reason := decodeRecord(b, &r)
+		n, reason := decodeRecord(b, r)
 		if reason != "" {
 			return &badRecordError{reason}
 		}
-		if err := fn(&r, seq, offset, n); err != nil {
+		if err := fn(r, seq, offset, n); err != nil {
 			return err
 		}
 		b = b[n:]

@@ -8,14 +8,16 @@ func (db *DB) Get(key []byte) ([]byte, error) { return db.AppendGet(nil, key) }
 
 // AppendGet is Get with the value appended to dst, so that a caller can use one
 // buffer for many.
-func (db *DB) AppendGet(dst, key []byte) ([]byte, error) {
+func (db *DB) AppendGet(dst, key []byte) ([]byte, error) { return db.appendGet(dst, 0, key) }
+
+func (db *DB) appendGet(dst []byte, space int, key []byte) ([]byte, error) {
 	if db.closing.Load() {
 		return dst, ErrClosed
 	}
 	s := db.shardOf(key)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	t := s.tables[0]
+	t := s.tables[space]
 	if t == nil {
 		return dst, ErrNotFound
 	}

@@ -61,7 +61,9 @@ type log struct {
 	lastSync   atomic.Int64  // when the last good one ended, Unix nanoseconds
 	sync       atomic.Uint32 // SyncPolicy
 
-	writeMu sync.Mutex // held by the one who writes the tail
+	writeMu sync.Mutex // held by the one who writes the tail; guards following
+	todo    []pending  // scratch of pendingLocked
+	ends    []fileEnd
 	syncMu  sync.Mutex // held by the one who syncs; before writeMu
 	sealMu  sync.Mutex // held by the one who seals; before syncMu
 	spareMu sync.Mutex // held by the one who makes the next file; before mu
@@ -298,8 +300,9 @@ type pending struct {
 }
 
 // pendingLocked returns what is not flushed, in order, and the position that
-// writing it reaches.
+// writing it reaches. REQUIRES: writeMu is held, too.
 func (l *log) pendingLocked() (todo []pending, ends []fileEnd, endSeq uint64) {
+	todo, ends = l.todo[:0], l.ends[:0]
 	for _, f := range l.unsealed {
 		flushed := f.flushed.Load()
 		if flushed == f.log.end {
@@ -313,6 +316,7 @@ func (l *log) pendingLocked() (todo []pending, ends []fileEnd, endSeq uint64) {
 			}
 		}
 	}
+	l.todo, l.ends = todo, ends
 	return todo, ends, l.nextSeq - 1
 }
 
@@ -350,6 +354,7 @@ func (l *log) flushHeld() error {
 			return l.writeFailed(fmt.Errorf("write %s: %w", p.file.name(), err))
 		}
 	}
+	clear(todo) // it must not keep the chunks alive
 	for _, e := range ends {
 		e.file.flushed.Store(e.offset)
 	}

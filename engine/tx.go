@@ -393,7 +393,7 @@ func (tx *Tx) AppendValue(dst []byte, h *Head) ([]byte, error) {
 	e := h.entry
 	if e.flags&flagInline == 0 && e.loc.file() == provisionalFile {
 		w := want{kind: kindPut, id: uint64(h.table.space.id), key: h.table.slots.key(h.Slot), valueLen: int(e.size)}
-		return appendWanted(dst, tx.buf[e.loc.offset():], "the transaction", e.loc.offset(), &w)
+		return appendWanted(dst, tx.buf[e.loc.offset():], nil, e.loc.offset(), &w)
 	}
 	return tx.db.appendEntryValue(dst, h.table, e, nil)
 }

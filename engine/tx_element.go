@@ -58,7 +58,7 @@ func (tx *Tx) AppendElementValue(dst []byte, e *Element) ([]byte, error) {
 	}
 	w := want{kind: kindElemPut, id: uint64(e.coll), key: e.Subkey, valueLen: e.Size}
 	if e.loc.file() == provisionalFile {
-		return appendWanted(dst, tx.buf[e.loc.offset():], "the transaction", e.loc.offset(), &w)
+		return appendWanted(dst, tx.buf[e.loc.offset():], nil, e.loc.offset(), &w)
 	}
 	return tx.db.readRecord(dst, e.loc, &w)
 }
