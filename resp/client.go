@@ -56,6 +56,7 @@ type client struct {
 	conn    net.Conn // what is read and written: raw, or TLS over it
 	raw     net.Conn
 	frame   framer
+	first   [16]byte // where a client without a query buffer reads to
 	out     output
 	parking parkState
 

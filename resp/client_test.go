@@ -229,9 +229,16 @@ func TestIdleShrink(t *testing.T) {
 	}
 	mine := s.clients.get(1)
 	eventually(t, "the buffers are given back", func() bool {
-		return mine.queryFree.Load() <= idleQueryBuffer && mine.replyCap.Load() == 0
+		return mine.queryFree.Load() == 0 && mine.replyCap.Load() == 0
 	})
 	c.want("PING", "+PONG\r\n")
+	c.send("PI") // the beginning of a command stays
+	eventually(t, "it has come", func() bool { return mine.queryLen.Load() == 2 })
+	mine.out.shrink.Store(true)
+	mine.interrupt()
+	eventually(t, "the client has looked", func() bool { return !mine.out.shrink.Load() })
+	c.send("NG\r\n")
+	c.wantReply("+PONG\r\n")
 }
 
 func TestMonitor(t *testing.T) {

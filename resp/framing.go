@@ -29,8 +29,7 @@ const (
 
 // Sizes of the query buffer.
 const (
-	idleQueryBuffer  = 1 << 10  // of a client that has been idle
-	firstQueryBuffer = 4 << 10  // of a new client
+	firstQueryBuffer = 16 << 10
 	maxReadAhead     = 64 << 10 // a larger one is for one large command
 	bulkStepBytes    = 1 << 20  // a large argument's first room; then it doubles
 	keepArgs         = 1 << 10  // arguments that room is kept for
@@ -265,6 +264,10 @@ func (f *framer) space() []byte {
 	return f.buf[len(f.buf):cap(f.buf)]
 }
 
+// empty reports that there is no query buffer, as at first and after a time
+// without commands.
+func (f *framer) empty() bool { return cap(f.buf) == 0 }
+
 // filled takes n bytes that were read into space.
 func (f *framer) filled(n int) {
 	f.buf = f.buf[:len(f.buf)+n]
@@ -324,10 +327,15 @@ func (f *framer) tidy() {
 	}
 }
 
-// shrink gives back memory beyond a query buffer of limit bytes, unless more is
-// in use.
+// shrink gives back memory beyond a query buffer of limit bytes, which may be
+// none, unless more is in use.
 func (f *framer) shrink(limit int) {
-	if cap(f.buf) > limit && f.unparsed() <= limit/2 {
+	switch {
+	case cap(f.buf) <= limit || f.unparsed() > limit/2:
+	case limit == 0:
+		f.buf = nil
+		f.start, f.pos, f.scan = 0, 0, 0
+	default:
 		f.move(limit)
 		f.roomy = 0
 	}

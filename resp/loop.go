@@ -132,8 +132,9 @@ func (c *client) protocolError(err error) {
 	if !ok || half.CloseWrite() != nil || c.conn.SetReadDeadline(time.Now().Add(lingerTimeout)) != nil {
 		return
 	}
+	waste := make([]byte, 4<<10)
 	for n := 0; n < lingerBytes; {
-		got, err := c.conn.Read(c.frame.buf[:cap(c.frame.buf)])
+		got, err := c.conn.Read(waste)
 		if err != nil {
 			return
 		}
@@ -157,9 +158,8 @@ func (c *client) fill() bool {
 				continue
 			}
 		}
-		n, err := c.conn.Read(c.frame.space())
+		n, err := c.read()
 		if n > 0 {
-			c.frame.filled(n)
 			c.srv.stats.reads.Add(1)
 			c.srv.stats.netIn.Add(int64(n))
 			c.lastMs.Store(c.srv.nowMs.Load())
@@ -185,6 +185,21 @@ func (c *client) fill() bool {
 	}
 }
 
+// read reads into the query buffer. A client without one waits for a few bytes
+// elsewhere, so that thousands of idle connections hold no buffers.
+func (c *client) read() (int, error) {
+	if !c.frame.empty() {
+		n, err := c.conn.Read(c.frame.space())
+		c.frame.filled(n)
+		return n, err
+	}
+	n, err := c.conn.Read(c.first[:])
+	if n > 0 {
+		c.frame.filled(copy(c.frame.space(), c.first[:n]))
+	}
+	return n, err
+}
+
 // interrupted is what the client's goroutine does when interrupt ended its Read.
 func (c *client) interrupted() bool {
 	if err := c.conn.SetReadDeadline(time.Time{}); err != nil {
@@ -202,7 +217,7 @@ func (c *client) interrupted() bool {
 
 // shrink gives back the buffers of a client that has been idle.
 func (c *client) shrink() {
-	c.frame.shrink(idleQueryBuffer)
+	c.frame.shrink(0)
 	c.noteQuery()
 	c.buf = nil
 	c.scratch, c.keyBuf = nil, nil

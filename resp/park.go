@@ -28,7 +28,7 @@ type parking struct {
 	// away.
 	cleanup func()
 	// postponed marks a command held back by CLIENT PAUSE, which CLIENT UNBLOCK
-	// does not end and which is not counted as blocked.
+	// does not end.
 	postponed bool
 }
 
@@ -65,10 +65,8 @@ func (c *client) park(p parking) {
 	if !p.deadline.IsZero() {
 		s.timer = time.AfterFunc(time.Until(p.deadline), func() { c.endParking(&p, wokenTimeout) })
 	}
-	if !p.postponed {
-		c.set(clientBlocked)
-		c.srv.stats.blocked.Add(1)
-	}
+	c.set(clientBlocked)
+	c.srv.stats.blocked.Add(1)
 }
 
 // wake ends the parking of a client from any goroutine. It reports whether the
@@ -177,9 +175,7 @@ func (c *client) leaveParkingLocked() {
 		s.timer.Stop()
 		s.timer = nil
 	}
-	if !s.cur.postponed {
-		c.unset(clientBlocked)
-		c.srv.stats.blocked.Add(-1)
-	}
+	c.unset(clientBlocked)
+	c.srv.stats.blocked.Add(-1)
 	s.on, s.cur, s.woken = false, nil, notWoken
 }

@@ -184,7 +184,7 @@ func (s *Server) checkClients(nowMs int64) {
 			c.kill()
 			return
 		}
-		roomy := c.queryFree.Load() > 2*idleQueryBuffer || c.replyCap.Load() > 2*idleQueryBuffer
+		roomy := c.queryFree.Load()+c.replyCap.Load() > 0
 		if idleMs > idleShrinkMs && roomy && !c.out.shrink.Swap(true) {
 			c.interrupt()
 		}

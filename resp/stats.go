@@ -18,7 +18,7 @@ type stats struct {
 	queryLimitKills  atomic.Int64 // closed by client-query-buffer-limit
 	outputLimitKills atomic.Int64 // closed by client-output-buffer-limit
 	authFailures     atomic.Int64
-	blocked          atomic.Int64 // clients parked now, those of CLIENT PAUSE not counted
+	blocked          atomic.Int64 // clients parked now
 	watchers         atomic.Int64 // clients that watch keys now
 	keysWatched      atomic.Int64
 	reads, writes    atomic.Int64 // system calls
