@@ -155,17 +155,23 @@ func (b *backup) take(name string, size int64) error {
 	if isNotExist(err) {
 		return err
 	}
-	return b.copyFile(from, to, size > 0)
+	return copyFile(b.ctx, b.db.opt.FS, from, to, func(n int) {
+		if size > 0 {
+			b.done += int64(n)
+			b.report(false)
+		}
+	})
 }
 
-// copyFile copies a file and syncs the copy.
-func (b *backup) copyFile(from, to string, count bool) (err error) {
-	src, err := b.db.opt.FS.Open(from, true)
+// copyFile copies a file and syncs the copy. done, if not nil, is told of each
+// piece.
+func copyFile(ctx context.Context, fsys FS, from, to string, done func(n int)) (err error) {
+	src, err := fsys.Open(from, true)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	dst, err := b.db.opt.FS.Create(to)
+	dst, err := fsys.Create(to)
 	if err != nil {
 		return err
 	}
@@ -176,7 +182,7 @@ func (b *backup) copyFile(from, to string, count bool) (err error) {
 	}
 	buf := make([]byte, min(size, blockBytes))
 	for at := int64(0); at < size; at += int64(len(buf)) {
-		if err := context.Cause(b.ctx); err != nil {
+		if err := context.Cause(ctx); err != nil {
 			return err
 		}
 		buf = buf[:min(size-at, int64(len(buf)))]
@@ -186,9 +192,8 @@ func (b *backup) copyFile(from, to string, count bool) (err error) {
 		if _, err := dst.WriteAt(buf, at); err != nil {
 			return noSpaceError(err)
 		}
-		if count {
-			b.done += int64(len(buf))
-			b.report(false)
+		if done != nil {
+			done(len(buf))
 		}
 	}
 	return dst.Sync()

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -83,11 +84,15 @@ type checker struct {
 	started  time.Time
 	reported time.Time
 	total    int64
+	keepOpen bool // run leaves the data files open, for Repair
 
-	uuid    [16]byte
-	state   manifestState
-	listed  bool // the MANIFEST could be read
-	results map[uint32]*fileCheck
+	uuid   [16]byte
+	state  manifestState
+	listed bool // the MANIFEST could be read
+	// What SYNCED says: the number of a file, and how far it was on the disk.
+	marked    uint32
+	markedEnd int64
+	results   map[uint32]*fileCheck
 }
 
 // fileCheck is what the check of a data file found.
@@ -103,8 +108,9 @@ type fileCheck struct {
 	lastGood                    int64 // end of the last good frame
 	firstBad                    int64 // of the first bad byte, 0: none
 	reason                      string
-	claimed                     int64 // what frames say was on the disk
-	footer                      int64 // where a footer is, 0: none
+	claimed                     int64        // what frames say was on the disk
+	footer                      int64        // where a footer is, 0: none
+	hint                        *hintEncoder // what the hint file has to say; nil: not wanted
 }
 
 // frameRange is a run of good frames.
@@ -114,6 +120,7 @@ func (c *checker) run() error {
 	if err := c.readManifest(); err != nil {
 		return err
 	}
+	c.marked, c.markedEnd = readSyncMark(c.fs, c.dir, c.uuid)
 	c.results = map[uint32]*fileCheck{}
 	for _, n := range slices.Sorted(maps.Keys(c.state.files)) {
 		c.total += c.state.files[n].size
@@ -137,6 +144,9 @@ func (c *checker) run() error {
 			c.report.Records += r.records
 			c.report.Bytes += r.recordBytes
 		}
+	}
+	if c.keepOpen {
+		return nil
 	}
 	return c.close()
 }
@@ -243,6 +253,9 @@ func (c *checker) checkData(meta fileMeta) (*fileCheck, error) {
 	}
 	f := newDataFile(c.fs, c.dir, raw, meta)
 	r := &fileCheck{file: f, lastGood: fileHeaderBytes}
+	if meta.sealed && slices.Contains(c.names, hintFileName(meta.number)) {
+		r.hint = &hintEncoder{}
+	}
 	if err := f.checkHeader(c.uuid); err != nil {
 		if !c.damage(r, err) {
 			return nil, errors.Join(err, raw.Close())
@@ -266,7 +279,7 @@ func (c *checker) checkData(meta fileMeta) (*fileCheck, error) {
 	if meta.sealed {
 		c.compare(r, meta)
 	}
-	return r, nil
+	return r, c.checkHint(r, meta)
 }
 
 // damage adds a CorruptError to the report. It reports whether err is one.
@@ -326,7 +339,10 @@ func (r *fileCheck) frame(fr *frame) error {
 	}
 	r.frames++
 	r.claimed = max(r.claimed, int64(fr.knownSynced))
-	return fr.eachRecord(func(rec *record, seq uint64, _ int64, size int) error {
+	return fr.eachRecord(func(rec *record, seq uint64, offset int64, size int) error {
+		if r.hint != nil {
+			r.hint.add(rec, seq, offset)
+		}
 		r.records++
 		r.recordBytes += int64(size)
 		if rec.kind == kindTombstone || rec.kind == kindElemTombstone {
@@ -384,11 +400,41 @@ func (c *checker) compare(r *fileCheck, meta fileMeta) {
 	}
 }
 
+// checkHint holds the hint file of a good data file against the data.
+func (c *checker) checkHint(r *fileCheck, meta fileMeta) error {
+	if r.hint == nil || r.damaged {
+		return nil
+	}
+	name := hintFileName(meta.number)
+	f, err := c.fs.Open(filepath.Join(c.dir, name), true)
+	if err != nil {
+		return err
+	}
+	size, err := f.Size()
+	want := encodeHint(&meta, c.uuid, r.hint)
+	r.hint = nil
+	got := make([]byte, len(want))
+	if err == nil && size == int64(len(want)) {
+		err = readFull(f, got, 0)
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if size != int64(len(want)) || !bytes.Equal(got, want) {
+		c.report.note(name, 0, "it does not say what its data file holds; the next Open does without it, if it can tell")
+	}
+	return nil
+}
+
 // judgeTail decides, for a log file that is not sealed, whether what is bad in
 // it is the torn end of the log, and returns what the next file has to go on
 // with. It is what Open does, but it goes on after the first damage.
 func (c *checker) judgeTail(r *fileCheck, next uint64) uint64 {
 	switch {
+	case c.marked == r.file.number && r.lastGood < c.markedEnd:
+		r.damaged = true
+		c.report.add(r.file.name(), r.lastGood, "%s, but %s says that the disk had everything up to %d",
+			cmp.Or(r.reason, "the data ends"), syncMarkName, c.markedEnd)
 	case r.firstBad != 0 && (r.claimed > r.firstBad || r.footer > r.firstBad):
 		r.damaged = true
 		c.report.add(r.file.name(), r.firstBad, "%s, but the disk had everything up to %d",
