@@ -77,17 +77,14 @@ func (d *directive) isDefault(s *Settings) bool {
 	return d.format(s) == d.kind.format(d.defaultValue())
 }
 
-// parse reads the words of a value for the row. A directive that has no effect
-// here, but that someone would rely on, takes its default alone.
-func (d *directive) parse(words []string, old any) (any, error) {
-	v, err := d.kind.parse(words, old)
-	if err != nil {
-		return nil, err
+// refusal returns why the value of the row in s cannot be had, or nil: a
+// directive that has no effect here, but that someone would rely on, takes its
+// default alone.
+func (d *directive) refusal(s *Settings) error {
+	if d.has(refused) && !d.isDefault(s) {
+		return fmt.Errorf("not supported: %s", d.doc)
 	}
-	if d.has(refused) && d.kind.format(v) != d.kind.format(d.defaultValue()) {
-		return nil, fmt.Errorf("not supported: %s", d.doc)
-	}
-	return v, nil
+	return nil
 }
 
 // clone returns a copy that may be changed.
@@ -200,11 +197,14 @@ func (c *Config) set(pairs []Setting, mode setMode) error {
 		if d.has(adding) {
 			previous = nil
 		}
-		v, err := d.parse(words, previous)
+		v, err := d.kind.parse(words, previous)
 		if err != nil {
 			return &settingError{d.name, err.Error()}
 		}
 		d.access.store(changed, v)
+		if err := d.refusal(changed); err != nil {
+			return &settingError{d.name, err.Error()}
+		}
 	}
 	changed.normalise()
 	if err := c.applyLocked(old, changed); err != nil {

@@ -44,16 +44,31 @@ type Sources struct {
 	// added are the directives that add up over the lines of a file and have
 	// had a first line.
 	added map[*directive]bool
+	// origins are where the directives were given last, for errors that are
+	// found at the end.
+	origins map[*directive]string
 }
 
 // Begin starts reading sources. Nothing changes before Sources.Done.
 func (c *Config) Begin() *Sources {
-	return &Sources{c: c, s: c.Load().clone(), added: make(map[*directive]bool)}
+	return &Sources{
+		c: c, s: c.Load().clone(),
+		added: make(map[*directive]bool), origins: make(map[*directive]string),
+	}
 }
 
 // Done makes what was read the settings. It is for the start of a server: no
 // hook is called.
 func (r *Sources) Done() error {
+	for _, d := range directives {
+		at, given := r.origins[d]
+		if err := d.refusal(r.s); err != nil {
+			return &ConfigError{Origin: at, Directive: d.name, Reason: err.Error()}
+		}
+		if given && d.has(inert) && !d.isDefault(r.s) {
+			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: %s has no effect: %s", at, d.name, d.doc))
+		}
+	}
 	r.c.current.Store(r.s)
 	return r.c.Validate()
 }
@@ -180,14 +195,12 @@ func (r *Sources) Directive(origin, name string, words ...string) error {
 		old = nil
 		r.added[d] = true
 	}
-	v, err := d.parse(words, old)
+	v, err := d.kind.parse(words, old)
 	if err != nil {
 		return &ConfigError{Origin: origin, Directive: d.name, Reason: err.Error()}
 	}
 	d.access.store(r.s, v)
-	if d.has(inert) && !d.isDefault(r.s) {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%s: %s has no effect: %s", origin, d.name, d.doc))
-	}
+	r.origins[d] = origin
 	return nil
 }
 

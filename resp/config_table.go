@@ -227,6 +227,11 @@ var processDirectives = []directive{
 		doc:    "File that holds the process number while the server runs; empty means none.",
 	},
 	{
+		name: "supervised", kind: oneOf("upstart", "systemd", "auto", "no"), def: "no", flags: immutable,
+		access: field(func(s *Settings) *string { return &s.Supervised }),
+		doc:    "systemd or auto: tell the service manager that asked for it (Type=notify) when the server is ready and when it stops.",
+	},
+	{
 		name: "always-show-logo", kind: boolKind{}, def: "no", flags: immutable,
 		access: field(func(s *Settings) *bool { return &s.AlwaysShowLogo }),
 		doc:    "Print the banner even if the log is no terminal.",

@@ -143,6 +143,7 @@ func TestConfigFile(t *testing.T) {
 		{"percentiles", "latency-tracking-info-percentiles 50 99.99", "latency-tracking-info-percentiles", "50 99.99"},
 		{"octal", "unixsocketperm 770", "unixsocketperm", "770"},
 		{"fraction", "merge-ratio 0.25", "merge-ratio", "0.25"},
+		{"what is refused, taken back", "tls-port 6380\ntls-port 0", "tls-port", "0"},
 		{"hz is clamped", "hz 10000", "hz", "500"},
 		{"enumeration in any case", "appendfsync ALWAYS", "appendfsync", "always"},
 		{"synonym", "oom-score-adj yes", "oom-score-adj", "relative"},
@@ -179,6 +180,7 @@ func TestConfigFileErrors(t *testing.T) {
 		{"replicaof 1.2.3.4 6379", "/c line 1: replicaof: not supported: Replication is not built yet."},
 		{"tls-port 6380", "/c line 1: tls-port: not supported: TLS is not built yet."},
 		{"cluster-enabled yes", "/c line 1: cluster-enabled: not supported: Cluster mode is not built yet."},
+		{"hz 20\ntls-port 6380\nport x", "/c line 3: port: argument couldn't be parsed into an integer"},
 		{"port 0", "port is 0 and unixsocket is empty: there is nothing to listen on"},
 		{`dir ""`, "dir is empty"},
 		{"merge-ratio 0", "/c line 1: merge-ratio: argument must be above 0 and at most 1"},
@@ -225,8 +227,8 @@ func TestConfigWarnings(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"/c line 1: activedefrag has no effect: Memory is Go's, not jemalloc's; there is no defragmenter.",
 		"/c line 3: lua-replicate-commands has no effect any more",
+		"/c line 1: activedefrag has no effect: Memory is Go's, not jemalloc's; there is no defragmenter.",
 	}
 	if !slices.Equal(r.Warnings, want) {
 		t.Errorf("warnings %q, want %q", r.Warnings, want)

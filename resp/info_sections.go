@@ -34,7 +34,7 @@ func infoServer(c *client, t *infoText) {
 	t.str("go_version", runtime.Version())
 	t.str("multiplexing_api", "goroutines")
 	t.int("process_id", int64(os.Getpid()))
-	t.str("process_supervised", "no")
+	t.str("process_supervised", cfg.Supervised)
 	t.str("run_id", s.runID)
 	t.int("tcp_port", s.tcpPort())
 	t.int("server_time_usec", now.UnixMicro())

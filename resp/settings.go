@@ -37,6 +37,7 @@ type Settings struct {
 	LogLevel          string // debug, verbose, notice, warning or nothing
 	LogFile           string // empty: standard output
 	LogFormat         string // redis or json
+	Supervised        string // no, systemd, auto or upstart
 	PidFile           string
 	Daemonize         bool
 	AlwaysShowLogo    bool

@@ -145,7 +145,8 @@ func (p *process) readSources(c *cli.Context, config *resp.Config) (warnings []s
 			}
 		}
 	}
-	return sources.Warnings, sources.Done()
+	err = sources.Done()
+	return sources.Warnings, err
 }
 
 // envPrefix begins the names of the environment's variables.

@@ -468,3 +468,31 @@ func TestJSONLogAndLogFile(t *testing.T) {
 		t.Errorf("%d lines, standard output %q", len(lines), r.out())
 	}
 }
+
+// The service manager hears when the server is ready and when it stops.
+func TestNotifySupervisor(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "notify")
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := l.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	r := launch(t, []string{"NOTIFY_SOCKET=" + socket}, "", "--supervised", "systemd",
+		"--port", strconv.Itoa(freePort(t)), "--bind", "127.0.0.1", "--dir", t.TempDir())
+	hear := func(want string) {
+		t.Helper()
+		b := make([]byte, 100)
+		n, err := l.Read(b)
+		if err != nil || string(b[:n]) != want {
+			t.Errorf("heard %q, %v; want %q", b[:n], err, want)
+		}
+	}
+	hear("READY=1")
+	if code := r.stop(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	hear("STOPPING=1")
+}

@@ -148,7 +148,9 @@ func (s *service) run() error {
 	}
 	s.log.Info("database loaded", "keys", keys, "seconds", fmt.Sprintf("%.3f", time.Since(began).Seconds()))
 	s.log.Info("Ready to accept connections", "on", s.addresses())
+	s.notifySupervisor("READY=1")
 	err = s.wait()
+	s.notifySupervisor("STOPPING=1")
 	go s.forceOnSecondSignal(os.Exit)
 	err = errors.Join(err, s.server.Close(), store.Close(), removePid())
 	if err != nil {

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"net"
+	"os"
+)
+
+// notifySupervisor tells the service manager about a change of state, in the
+// protocol of sd_notify(3), if it asked for it and the configuration allows it.
+func (s *service) notifySupervisor(state string) {
+	socket := os.Getenv("NOTIFY_SOCKET")
+	mode := s.config.Load().Supervised
+	if socket == "" || mode != "systemd" && mode != "auto" {
+		return
+	}
+	conn, err := net.Dial("unixgram", socket)
+	if err == nil {
+		_, err = conn.Write([]byte(state))
+		if closeErr := conn.Close(); err == nil {
+			err = closeErr
+		}
+	}
+	if err != nil {
+		s.log.Warn("the service manager could not be told", "state", state, "error", err)
+	}
+}
