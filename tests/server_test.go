@@ -170,6 +170,7 @@ func launch(t *testing.T, k kind, dir string, port int, args ...string) *server 
 	s.cmd = exec.Command(k.bin(t), s.args...)
 	s.cmd.Dir = dir
 	s.cmd.Stdout, s.cmd.Stderr = out, out
+	s.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")
 	dieWithParent(s.cmd)
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -181,8 +182,27 @@ func launch(t *testing.T, k kind, dir string, port int, args ...string) *server 
 		s.err = s.cmd.Wait()
 		close(s.done)
 	}()
-	t.Cleanup(s.kill)
+	t.Cleanup(func() {
+		s.kill()
+		s.noOutcry(t)
+	})
 	return s
+}
+
+// noOutcry fails the test if the server's log tells of a data race or a panic:
+// the server survives a handler's panic, but it is a bug of ours.
+func (s *server) noOutcry(t *testing.T) {
+	t.Helper()
+	data, err := os.ReadFile(s.log)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for _, word := range []string{"DATA RACE", "panic", "fatal error"} {
+		if at := bytes.Index(data, []byte(word)); at >= 0 {
+			t.Errorf("%s:\n%s", word, data[at:min(at+4000, len(data))])
+		}
+	}
 }
 
 // ready waits until the server answers PING.
@@ -319,6 +339,27 @@ func (s *server) rssBytes(t *testing.T) int64 {
 	}
 	t.Fatal("no VmRSS line")
 	return 0
+}
+
+// cpu returns the processor time the process has used.
+func (s *server) cpu(t *testing.T) time.Duration {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// utime and stime are the 12th and 13th fields after the name, in ticks of
+	// 10 ms.
+	_, rest, _ := strings.Cut(string(data), ") ")
+	var ticks int64
+	for _, field := range strings.Fields(rest)[11:13] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
 // freePort returns a TCP port of the loopback that nobody listens on.
