@@ -256,8 +256,8 @@ func dirError(dir string, err error) error {
 	case errors.Is(err, engine.ErrReadOnly):
 		return fmt.Errorf("data directory %s cannot be written: %w", dir, err)
 	case errors.Is(err, engine.ErrCorrupt):
-		return fmt.Errorf("data directory %s is damaged: %w; nothing was changed, "+
-			"see: bitkv-redis check %s", dir, err, dir)
+		return fmt.Errorf("data directory %s is damaged: %w; nothing was changed; "+
+			"bitkv-redis check says how much, bitkv-redis repair %s makes it open without it", dir, err, dir)
 	}
 	return fmt.Errorf("data directory %s: %w", dir, err)
 }

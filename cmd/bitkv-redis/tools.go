@@ -29,6 +29,10 @@ func (p *process) tools() []*cli.Command {
 			ArgsUsage: "DIR", Action: p.check,
 		},
 		{
+			Name: "repair", Usage: "make a damaged data directory open again, without what is damaged, which is put aside",
+			ArgsUsage: "DIR", Action: p.repair,
+		},
+		{
 			Name: "dump", Usage: "print the records of data, hint and MANIFEST files; changes nothing",
 			ArgsUsage: "FILE ...", Action: p.dump,
 		},
@@ -82,11 +86,38 @@ func (p *process) check(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.printReport(args[0], report)
+	p.printReport(report)
+	if report.Damaged() {
+		return fmt.Errorf("%s is damaged; to go on without what is damaged: bitkv-redis repair %s", args[0], args[0])
+	}
+	return nil
 }
 
-// printReport prints what a check found. Damage is an error.
-func (p *process) printReport(dir string, r *engine.CheckReport) error {
+// repair is "repair".
+func (p *process) repair(c *cli.Context) error {
+	args, err := arguments(c, 1)
+	if err != nil {
+		return err
+	}
+	if err := isDatabase(args[0]); err != nil {
+		return err
+	}
+	report, err := engine.Repair(nil, args[0], p.progress())
+	if err != nil {
+		return dirError(args[0], err)
+	}
+	p.printReport(report.Found)
+	for _, action := range report.Actions {
+		p.printf("%s\n", action)
+	}
+	if report.Quarantine != "" {
+		p.printf("the damaged files are in %s as they were\n", report.Quarantine)
+	}
+	return nil
+}
+
+// printReport prints what a check found.
+func (p *process) printReport(r *engine.CheckReport) {
 	for _, problem := range r.Problems {
 		p.printf("%v\n", problem)
 	}
@@ -94,10 +125,6 @@ func (p *process) printReport(dir string, r *engine.CheckReport) error {
 	if r.TornBytes > 0 {
 		p.printf("%d bytes at the end of the log were being written when it stopped; they will be cut\n", r.TornBytes)
 	}
-	if r.Damaged() {
-		return fmt.Errorf("%s is damaged", dir)
-	}
-	return nil
 }
 
 // dump is "dump": one line for each frame, record or edit of the files.

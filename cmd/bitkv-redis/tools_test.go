@@ -41,6 +41,32 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// What repair leaves opens, and has everything that was not damaged.
+func TestRepair(t *testing.T) {
+	dir := t.TempDir()
+	makeDatabase(t, dir, 100)
+	before := dirSum(t, dir)
+	if code, out, errs := tool(t, "repair", dir); code != 0 || errs != "" || dirSum(t, dir) != before {
+		t.Errorf("a good directory: code %d, %q, %q", code, out, errs)
+	}
+	damage(t, dir)
+	code, out, errs := tool(t, "repair", dir)
+	if code != 0 || errs != "" || !strings.Contains(out, "the damaged files are in ") {
+		t.Errorf("a damaged directory: code %d, %q, %q", code, out, errs)
+	}
+	if code, out, errs := tool(t, "check", dir); code != 0 || errs != "" {
+		t.Errorf("after the repair: code %d, %q, %q", code, out, errs)
+	}
+	db, err := engine.Open(dir, engine.Options{Spaces: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if n := db.Len(0); n != 99 {
+		t.Errorf("%d keys are left of 100, of which one was damaged", n)
+	}
+}
+
 func TestDump(t *testing.T) {
 	dir := t.TempDir()
 	makeDatabase(t, dir, 3)
@@ -112,6 +138,8 @@ func TestToolErrors(t *testing.T) {
 		{[]string{"check"}, "usage: bitkv-redis check [options] DIR"},
 		{[]string{"check", missing}, missing + ": no such file or directory"},
 		{[]string{"check", empty}, empty + " is no data directory: it has neither a MANIFEST nor data files"},
+		{[]string{"repair", missing}, missing + ": no such file or directory"},
+		{[]string{"repair", used}, "data directory " + used + " is in use by another process"},
 		{[]string{"merge", missing}, missing + ": no such file or directory"},
 		{[]string{"merge", empty}, empty + " is no data directory: it has neither a MANIFEST nor data files"},
 		{[]string{"merge", used}, "data directory " + used + " is in use by another process"},
