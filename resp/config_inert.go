@@ -98,7 +98,7 @@ var replicationRows = []directive{
 	kept("masteruser", anyText, "", noReplication, sensitive),
 	kept("replica-read-only", anyBool, "yes", noReplication, 0, "slave-read-only"),
 	kept("replica-serve-stale-data", anyBool, "yes", noReplication, 0, "slave-serve-stale-data"),
-	kept("replica-lazy-flush", anyBool, "yes", noReplication, 0, "slave-lazy-flush"),
+	kept("replica-lazy-flush", anyBool, "no", noReplication, 0, "slave-lazy-flush"),
 	kept("replica-ignore-maxmemory", anyBool, "yes", noReplication, 0, "slave-ignore-maxmemory"),
 	kept("replica-ignore-disk-write-errors", anyBool, "no", noReplication, 0),
 	kept("replica-announced", anyBool, "yes", noReplication, 0),
