@@ -42,6 +42,7 @@ type DB struct {
 	txs     sync.Pool
 	reaper  reaper
 	merge   mergeState
+	scrub   scrubState
 	work    sync.WaitGroup // the background goroutines
 	stop    chan struct{}  // closed to stop them
 	closing atomic.Bool
@@ -201,6 +202,7 @@ func (db *DB) start(hintless []*dataFile) {
 	db.work.Go(db.log.workLoop)
 	db.work.Go(db.reaper.loop)
 	db.work.Go(db.mergeLoop)
+	db.work.Go(db.scrubLoop)
 }
 
 // makeHints makes the hint files of files that it holds a reference to.

@@ -83,6 +83,9 @@ type Options struct {
 	// MergeRateBytes limits how many bytes a second a merge writes. Default
 	// 64 MiB; negative means no limit.
 	MergeRateBytes int64
+	// ScrubInterval is how long to wait between two background checks of every
+	// immutable file (see DB.Scrub). Default a week; negative means never.
+	ScrubInterval time.Duration
 	// NowMs is the clock, in Unix milliseconds. Nil means time.Now.
 	NowMs func() int64
 	// Logger receives what an operator should know. Nil discards it.
@@ -118,6 +121,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.MergeRatio, 0.6)
 	setDefault(&o.MergeDeadBytes, 64<<20)
 	setDefault(&o.MergeRateBytes, 64<<20)
+	setDefault(&o.ScrubInterval, 7*24*time.Hour)
 	if o.ShardOf == nil {
 		o.ShardOf = hashKey
 	}

@@ -39,6 +39,7 @@ type Stats struct {
 	// LoadTime is how long Open took.
 	LoadTime time.Duration
 	Merge    MergeStats
+	Scrub    ScrubStats
 }
 
 // Stats returns the state of the database. It locks each shard for a moment.
@@ -48,7 +49,7 @@ func (db *DB) Stats() Stats {
 		EndSeq: l.endSeq.Load(), FlushedSeq: l.flushedSeq.Load(), SyncedSeq: l.syncedSeq.Load(),
 		TailBytes: l.tailBytes.Load(), ChecksumErrors: db.checksumErrors.Load(), Reaping: db.reaper.pending(),
 		Syncs: l.syncs.Load(), SyncTime: time.Duration(l.syncNanos.Load()), WrittenBytes: l.written.Load(),
-		Policy: SyncPolicy(l.sync.Load()), LoadTime: db.loadTime, Merge: db.merge.snapshot(), Failure: db.Failure(),
+		Policy: SyncPolicy(l.sync.Load()), LoadTime: db.loadTime, Merge: db.merge.snapshot(), Scrub: db.scrub.snapshot(), Failure: db.Failure(),
 	}
 	if ns := l.lastSync.Load(); ns != 0 {
 		s.LastSync = time.Unix(0, ns)
