@@ -43,11 +43,13 @@ type fileHeader struct {
 	createdMs int64
 }
 
-func (h *fileHeader) encode() []byte {
+func (h *fileHeader) encode() []byte { return h.encodeVersion(formatVersion) }
+
+func (h *fileHeader) encodeVersion(version uint32) []byte {
 	b := make([]byte, fileHeaderBytes)
 	le := binary.LittleEndian
 	copy(b, h.magic)
-	le.PutUint32(b[8:], formatVersion)
+	le.PutUint32(b[8:], version)
 	le.PutUint32(b[12:], h.number)
 	copy(b[16:], h.uuid[:])
 	le.PutUint32(b[32:], h.salt)
