@@ -39,6 +39,19 @@ func TestConfigCommand(t *testing.T) {
 	c.want("CONFIG GET hz", "%1\r\n$2\r\nhz\r\n$2\r\n20\r\n")
 }
 
+// What the limit of open files does not allow is not promised.
+func TestConfigMaxClients(t *testing.T) {
+	srv := startServer(t, func(s *Settings) { s.MaxClients = 1 << 31 })
+	c := srv.dial(t)
+	if got := srv.config.Load().MaxClients; got != srv.maxConns {
+		t.Errorf("maxclients is %d, allowed are %d", got, srv.maxConns)
+	}
+	c.want("CONFIG SET hz 20 maxclients 4000000000",
+		fmt.Sprintf("-ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to "+
+			"handle the specified number of clients, try with %d\r\n", srv.maxConns))
+	c.want("CONFIG GET hz", "*2\r\n$2\r\nhz\r\n$2\r\n10\r\n")
+}
+
 // CONFIG SET reaches the storage.
 func TestConfigReachesStore(t *testing.T) {
 	srv := startServer(t, nil)

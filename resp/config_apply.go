@@ -1,14 +1,24 @@
 package resp
 
 import (
+	"strconv"
 	"strings"
 
 	"bitkv/types"
 )
 
-// watchConfig registers what a change of a directive does to the store. What
-// the server itself needs it reads where it needs it.
+// watchConfig registers what a change of a directive does to the store, and what
+// the system does not allow. What the server itself needs it reads where it needs
+// it. maxclients is lowered to what the system allows, as Redis does.
 func (s *Server) watchConfig() {
+	s.config.lowerMaxClients(s.maxConns)
+	s.config.OnChange(func(_, changed *Settings) error {
+		if changed.MaxClients > s.maxConns {
+			return badValue("The operating system is not able to handle the specified number of clients, try with " +
+				strconv.FormatInt(s.maxConns, 10))
+		}
+		return nil
+	}, "maxclients")
 	s.config.OnChange(func(_, changed *Settings) error {
 		if store := s.loadedStore(); store != nil {
 			applySettings(store, changed)
@@ -18,6 +28,17 @@ func (s *Server) watchConfig() {
 		"hash-max-listpack-entries", "hash-max-listpack-value", "list-max-listpack-size",
 		"set-max-intset-entries", "set-max-listpack-entries",
 		"zset-max-listpack-entries", "zset-max-listpack-value")
+}
+
+// lowerMaxClients makes maxclients at most n.
+func (c *Config) lowerMaxClients(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.Load(); s.MaxClients > n {
+		lowered := s.clone()
+		lowered.MaxClients = n
+		c.current.Store(lowered)
+	}
 }
 
 // applyConfig brings the store in line with the settings, which may have changed
