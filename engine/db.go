@@ -23,6 +23,7 @@ type DB struct {
 	lock      io.Closer
 	manifest  *manifest
 	shardMask uint32
+	hashSeed  uint64 // of the order of collections
 	shards    []shard
 	colls     collRegistry
 	log       *log

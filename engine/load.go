@@ -201,7 +201,7 @@ func (ld *loader) collection(id CollectionID) *loadCollection {
 	defer ld.collMu.Unlock()
 	c := ld.colls[id]
 	if c == nil {
-		coll := newCollection(id, ld.db.manifest.state.hashSeed)
+		coll := newCollection(id, ld.db.hashSeed)
 		coll.shard.Store(noShard)
 		c = &loadCollection{coll: coll, slot: ld.db.colls.add(coll)}
 		ld.colls[id] = c

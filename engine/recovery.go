@@ -49,6 +49,7 @@ func (db *DB) open() error {
 	if cut > 0 {
 		opt.Logger.Warn("cut the torn tail of MANIFEST", "bytes", cut)
 	}
+	db.hashSeed = m.state.hashSeed
 	db.raiseCounters(m.state.counters, names)
 	if err := db.openFiles(); err != nil {
 		return err

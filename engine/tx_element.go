@@ -21,7 +21,7 @@ func (tx *Tx) NewCollection(order Order) *Collection {
 	}
 	db := tx.db
 	id := CollectionID((db.nextColl.Add(1)-1)<<2 | uint64(order))
-	c := newCollection(id, db.manifest.state.hashSeed)
+	c := newCollection(id, db.hashSeed)
 	c.shard.Store(noShard)
 	db.colls.add(c)
 	tx.colls = append(tx.colls, c)
