@@ -317,6 +317,11 @@ var storageDirectives = []directive{
 		doc:    "Bytes a second that a merge writes at most; 0 means no limit. (bitkv's own.)",
 	},
 	{
+		name: "scrub-interval", kind: intKind{0, maxInt32}, def: "604800", flags: immutable,
+		access: field(func(s *Settings) *int64 { return &s.ScrubSec }),
+		doc:    "Seconds between two background checks of every byte of the immutable data files; 0 means never. (bitkv's own.)",
+	},
+	{
 		name: "active-expire-effort", kind: intKind{1, 10}, def: "1", flags: inert,
 		access: field(func(s *Settings) *int64 { return &s.ExpireEffort }),
 		doc:    "Expired keys are found in order of time, not by sampling, so none is missed at any effort.",

@@ -97,6 +97,10 @@ func infoBitkv(c *client, t *infoText) {
 	t.int("merge_reclaimed_bytes", e.Merge.ReclaimedBytes)
 	t.str("merge_last_error", e.Merge.LastError)
 	t.int("checksum_errors", e.ChecksumErrors)
+	t.int("scrubs", e.Scrub.Scrubs)
+	t.int("scrub_read_bytes", e.Scrub.BytesRead)
+	t.int("scrub_damaged_files", int64(e.Scrub.DamagedFiles))
+	t.int("scrub_last_end", unixOrZero(e.Scrub.LastEnd))
 	t.str("storage_status", storageStatus(e))
 	t.int("load_time_ms", e.LoadTime.Milliseconds())
 	m := readMemory()
@@ -105,6 +109,14 @@ func infoBitkv(c *client, t *infoText) {
 	t.int("rss_file", rssFile)
 	t.int("gc_cycles", m.gcCycles)
 	t.int("goroutines", int64(runtime.NumGoroutine()))
+}
+
+// unixOrZero is a time in Unix seconds, 0 if it has not been.
+func unixOrZero(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
 }
 
 // syncLagMs is for how long the oldest record that is not on the disk may have

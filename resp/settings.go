@@ -58,6 +58,7 @@ type Settings struct {
 	MergeRatio       float64
 	MergeDeadBytes   int64 // dead bytes at which a merge starts by itself; 0: never
 	MergeRate        int64 // bytes a second; 0: no limit
+	ScrubSec         int64 // between two background checks; 0: never
 	ExpireEffort     int64
 	MaxMemory        int64
 	MaxMemoryPolicy  string

@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -195,8 +194,7 @@ func (s *service) forceOnSecondSignal(exit func(code int)) {
 // open opens the data as the configuration says.
 func (s *service) open() (*types.Store, error) {
 	cfg := s.config.Load()
-	var shown atomic.Int64 // when progress was logged last, Unix seconds
-	shown.Store(time.Now().Unix())
+	due := everySecond()
 	return types.Open(cfg.Dir, types.Options{
 		Engine: engine.Options{
 			DataFileBytes:  cfg.DataFileSize,
@@ -208,14 +206,14 @@ func (s *service) open() (*types.Store, error) {
 			MergeRatio:     cfg.MergeRatio,
 			MergeDeadBytes: zeroMeansOff(cfg.MergeDeadBytes),
 			MergeRateBytes: zeroMeansOff(cfg.MergeRate),
+			ScrubInterval:  time.Duration(zeroMeansOff(cfg.ScrubSec)) * time.Second,
 			Logger:         s.log,
 			Progress: func(pr engine.Progress) {
 				if pr.Work != "load" {
 					return
 				}
 				s.server.Loading(pr)
-				now, before := time.Now().Unix(), shown.Load()
-				if now > before && shown.CompareAndSwap(before, now) {
+				if due() {
 					s.log.Info("loading", "percent", percent(pr.DoneBytes, pr.TotalBytes), "keys", pr.Keys,
 						"eta", pr.ETA.Round(time.Second))
 				}

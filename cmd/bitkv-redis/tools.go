@@ -240,16 +240,27 @@ func dataBytes(dir string) (sum int64, err error) {
 	return sum, nil
 }
 
-// progress shows on standard error, once a second, how far a tool is.
+// progress shows a person at a terminal, once a second, how far a tool is.
 func (p *process) progress() func(engine.Progress) {
-	var shown atomic.Int64 // Unix seconds
-	shown.Store(time.Now().Unix())
+	if !isTerminal(p.stderr) {
+		return nil
+	}
+	due := everySecond()
 	return func(pr engine.Progress) {
-		now, before := time.Now().Unix(), shown.Load()
-		if now <= before || !shown.CompareAndSwap(before, now) {
-			return
+		if due() {
+			p.report(fmt.Sprintf("%s: %d%% of %d bytes, %v left",
+				pr.Work, percent(pr.DoneBytes, pr.TotalBytes), pr.TotalBytes, pr.ETA.Round(time.Second)))
 		}
-		p.report(fmt.Sprintf("%s: %d%% of %d bytes, %v left",
-			pr.Work, percent(pr.DoneBytes, pr.TotalBytes), pr.TotalBytes, pr.ETA.Round(time.Second)))
+	}
+}
+
+// everySecond returns a function that is true once a second, from the first
+// second on, for whichever goroutine calls it first.
+func everySecond() func() bool {
+	var last atomic.Int64 // nanoseconds since start
+	start := time.Now()
+	return func() bool {
+		now, before := time.Since(start).Nanoseconds(), last.Load()
+		return now-before >= int64(time.Second) && last.CompareAndSwap(before, now)
 	}
 }
