@@ -603,3 +603,49 @@ func splitWords(line string) ([]string, error) {
 	}
 	return words, nil
 }
+
+// TestEveryCommandHasATranscript asks our server which commands it has and looks
+// for each in the transcripts.
+func TestEveryCommandHasATranscript(t *testing.T) {
+	covered := map[string]bool{}
+	paths, err := filepath.Glob("testdata/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		tr, err := parseTranscript(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range tr.blocks {
+			for _, s := range b.steps {
+				if s.op == "" || s.op == "send" {
+					covered[strings.ToLower(s.args[0])] = true
+					covered[strings.ToLower(strings.Join(s.args[:min(2, len(s.args))], "|"))] = true
+				}
+			}
+		}
+	}
+	if !ours.isOurs() {
+		return // the oracle has more commands
+	}
+	w := start(t, ours).wire(t)
+	names, err := w.do("COMMAND", "LIST")
+	if err != nil || len(names.elems) < 100 {
+		t.Fatalf("COMMAND LIST: %.200q, %v", names.raw, err)
+	}
+	for _, name := range names.texts() {
+		if !covered[name] {
+			t.Errorf("no transcript has %s", name)
+		}
+		info, err := w.do("COMMAND", "INFO", name)
+		if err != nil || len(info.elems) != 1 || len(info.elems[0].elems) < 10 {
+			t.Fatalf("COMMAND INFO %s: %q, %v", name, info.raw, err)
+		}
+		for _, sub := range info.elems[0].elems[9].elems {
+			if name := sub.elems[0].text; !covered[name] {
+				t.Errorf("no transcript has %s", name)
+			}
+		}
+	}
+}
