@@ -14,17 +14,24 @@ func TestConnectionCommands(t *testing.T) {
 	s := startServer(t, nil)
 	c := s.dial(t)
 	run(t, c, []step{
-		{"PING", "+PONG\r\n"}, {"PING x", "$1\r\nx\r\n"},
+		{"PING", "+PONG\r\n"},
+		{"PING x", "$1\r\nx\r\n"},
 		{"PING a b", "-ERR wrong number of arguments for 'ping' command\r\n"},
 		{"ECHO ''", "$0\r\n\r\n"},
-		{"SELECT 15", okReply}, {"SELECT 16", "-ERR DB index is out of range\r\n"},
+		{"SELECT 15", okReply},
+		{"SELECT 16", "-ERR DB index is out of range\r\n"},
 		{"SELECT a", "-ERR value is not an integer or out of range\r\n"},
-		{"CLIENT GETNAME", "$-1\r\n"}, {"CLIENT SETNAME n", okReply}, {"CLIENT GETNAME", "$1\r\nn\r\n"},
+		{"CLIENT GETNAME", "$-1\r\n"},
+		{"CLIENT SETNAME n", okReply},
+		{"CLIENT GETNAME", "$1\r\nn\r\n"},
 		{"CLIENT SETNAME 'a b'", "-ERR Client names cannot contain spaces, newlines or special characters.\r\n"},
-		{"CLIENT SETINFO LIB-NAME lib", okReply}, {"CLIENT SETINFO lib-ver 1.0", okReply},
+		{"CLIENT SETINFO LIB-NAME lib", okReply},
+		{"CLIENT SETINFO lib-ver 1.0", okReply},
 		{"CLIENT SETINFO LIB-NAME 'a b'", "-ERR LIB-NAME cannot contain spaces, newlines or special characters.\r\n"},
 		{"CLIENT SETINFO x y", "-ERR Unrecognized option 'x'\r\n"},
-		{"CLIENT NO-TOUCH on", okReply}, {"CLIENT NO-EVICT ON", okReply}, {"CLIENT NO-EVICT x", "-ERR syntax error\r\n"},
+		{"CLIENT NO-TOUCH on", okReply},
+		{"CLIENT NO-EVICT ON", okReply},
+		{"CLIENT NO-EVICT x", "-ERR syntax error\r\n"},
 		{"CLIENT GETREDIR", ":-1\r\n"},
 		{"CLIENT FOO", "-ERR unknown subcommand 'FOO'. Try CLIENT HELP.\r\n"},
 		{"CLIENT", "-ERR wrong number of arguments for 'client' command\r\n"},
@@ -36,11 +43,13 @@ func TestConnectionCommands(t *testing.T) {
 			"Are you sure your configuration is correct?\r\n"},
 		{"AUTH default x", okReply},
 		{"ROLE", "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"},
-		{"RESET", "+RESET\r\n"}, {"CLIENT GETNAME", "$-1\r\n"},
+		{"RESET", "+RESET\r\n"},
+		{"CLIENT GETNAME", "$-1\r\n"},
 		{"HELLO 3 SETNAME m", fmt.Sprintf("%%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$%d\r\n%s\r\n$5\r\nproto\r\n:3\r\n"+
 			"$2\r\nid\r\n:1\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n",
 			len(RedisVersion), RedisVersion)},
-		{"CLIENT GETNAME", "$1\r\nm\r\n"}, {"GET none", "_\r\n"},
+		{"CLIENT GETNAME", "$1\r\nm\r\n"},
+		{"GET none", "_\r\n"},
 	})
 	c.want("QUIT", okReply)
 	c.wantClosed()
@@ -52,11 +61,19 @@ func TestAuth(t *testing.T) {
 	const noAuth = "-NOAUTH Authentication required.\r\n"
 	const wrong = "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
 	run(t, c, []step{
-		{"PING", noAuth}, {"EXEC", "-EXECABORT Transaction discarded because of: NOAUTH Authentication required.\r\n"},
+		{"PING", noAuth},
+		{"EXEC", "-EXECABORT Transaction discarded because of: NOAUTH Authentication required.\r\n"},
 		{"NOSUCH", "-ERR unknown command 'NOSUCH', with args beginning with: \r\n"},
-		{"AUTH x", wrong}, {"AUTH secret2", wrong}, {"AUTH other secret", wrong}, {"PING", noAuth},
-		{"AUTH secret", okReply}, {"PING", "+PONG\r\n"}, {"RESET", "+RESET\r\n"}, {"PING", noAuth},
-		{"AUTH default secret", okReply}, {"PING", "+PONG\r\n"},
+		{"AUTH x", wrong},
+		{"AUTH secret2", wrong},
+		{"AUTH other secret", wrong},
+		{"PING", noAuth},
+		{"AUTH secret", okReply},
+		{"PING", "+PONG\r\n"},
+		{"RESET", "+RESET\r\n"},
+		{"PING", noAuth},
+		{"AUTH default secret", okReply},
+		{"PING", "+PONG\r\n"},
 	})
 	c = s.dial(t)
 	if got := c.do("HELLO 3"); !strings.HasPrefix(got, "-NOAUTH HELLO must be called") {
@@ -127,8 +144,11 @@ func TestClientList(t *testing.T) {
 		t.Errorf("CLIENT INFO: %s", got)
 	}
 	for _, e := range []struct{ cmd, ids string }{
-		{"CLIENT LIST ID 2", "2"}, {"CLIENT LIST ID 2 1 7", "2 1"}, {"CLIENT LIST TYPE normal", "1 2"},
-		{"CLIENT LIST TYPE replica", ""}, {"CLIENT LIST TYPE pubsub", ""},
+		{"CLIENT LIST ID 2", "2"},
+		{"CLIENT LIST ID 2 1 7", "2 1"},
+		{"CLIENT LIST TYPE normal", "1 2"},
+		{"CLIENT LIST TYPE replica", ""},
+		{"CLIENT LIST TYPE pubsub", ""},
 	} {
 		var ids []string
 		for _, m := range regexp.MustCompile(`(?m)^id=(\d+)`).FindAllStringSubmatch(c.do(e.cmd), -1) {
@@ -139,7 +159,8 @@ func TestClientList(t *testing.T) {
 		}
 	}
 	run(t, c, []step{
-		{"CLIENT LIST TYPE x", "-ERR Unknown client type 'x'\r\n"}, {"CLIENT LIST ID a", "-ERR Invalid client ID\r\n"},
+		{"CLIENT LIST TYPE x", "-ERR Unknown client type 'x'\r\n"},
+		{"CLIENT LIST ID a", "-ERR Invalid client ID\r\n"},
 		{"CLIENT LIST x", "-ERR syntax error\r\n"},
 	})
 }
@@ -148,14 +169,18 @@ func TestClientKill(t *testing.T) {
 	s := startServer(t, nil)
 	c := s.dial(t)
 	run(t, c, []step{
-		{"CLIENT KILL 1.1.1.1:1", "-ERR No such client\r\n"}, {"CLIENT KILL ID 99", ":0\r\n"},
+		{"CLIENT KILL 1.1.1.1:1", "-ERR No such client\r\n"},
+		{"CLIENT KILL ID 99", ":0\r\n"},
 		{"CLIENT KILL ID 0", "-ERR client-id should be greater than 0\r\n"},
 		{"CLIENT KILL ID a", "-ERR client-id should be greater than 0\r\n"},
 		{"CLIENT KILL MAXAGE 0", "-ERR maxage should be greater than 0\r\n"},
 		{"CLIENT KILL MAXAGE x", "-ERR maxage is not an integer or out of range\r\n"},
-		{"CLIENT KILL TYPE x", "-ERR Unknown client type 'x'\r\n"}, {"CLIENT KILL TYPE pubsub", ":0\r\n"},
-		{"CLIENT KILL USER x", "-ERR No such user 'x'\r\n"}, {"CLIENT KILL SKIPME x", "-ERR syntax error\r\n"},
-		{"CLIENT KILL ID 1 x", "-ERR syntax error\r\n"}, {"CLIENT KILL MAXAGE 1000", ":0\r\n"},
+		{"CLIENT KILL TYPE x", "-ERR Unknown client type 'x'\r\n"},
+		{"CLIENT KILL TYPE pubsub", ":0\r\n"},
+		{"CLIENT KILL USER x", "-ERR No such user 'x'\r\n"},
+		{"CLIENT KILL SKIPME x", "-ERR syntax error\r\n"},
+		{"CLIENT KILL ID 1 x", "-ERR syntax error\r\n"},
+		{"CLIENT KILL MAXAGE 1000", ":0\r\n"},
 	})
 	kill := func(how func(victim *testConn) string, reply string) {
 		t.Helper()

@@ -39,7 +39,7 @@ func cmdClientKill(c *client, args [][]byte) {
 
 // parse adds an option to the filter. It returns the error reply, or "".
 func (f *killFilter) parse(option, value []byte) string {
-	ok := true
+	var ok bool
 	switch strings.ToLower(string(option)) {
 	case "id":
 		if f.id, ok = parseInt(value); !ok || f.id < 1 {

@@ -51,8 +51,18 @@ func TestLoading(t *testing.T) {
 	const loading = "-LOADING Redis is loading the dataset in memory\r\n"
 	c := s.dial(t)
 	run(t, c, []step{
-		{"GET a", loading}, {"PING", loading}, {"SELECT 1", okReply}, {"MULTI", okReply}, {"GET a", loading}, {"EXEC", execAbort},
-		{"MULTI", okReply}, {"SELECT 2", queued}, {"EXEC", "*1\r\n+OK\r\n"}, {"RESET", "+RESET\r\n"}, {"UNWATCH", okReply}, {"WATCH a", loading},
+		{"GET a", loading},
+		{"PING", loading},
+		{"SELECT 1", okReply},
+		{"MULTI", okReply},
+		{"GET a", loading},
+		{"EXEC", execAbort},
+		{"MULTI", okReply},
+		{"SELECT 2", queued},
+		{"EXEC", "*1\r\n+OK\r\n"},
+		{"RESET", "+RESET\r\n"},
+		{"UNWATCH", okReply},
+		{"WATCH a", loading},
 	})
 	s.loading.Store(false)
 	c.want("GET a", "$-1\r\n")

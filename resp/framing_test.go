@@ -86,8 +86,10 @@ func TestFraming(t *testing.T) {
 		{"inline, open single quote", "PING 'a\\'\r\n", free, "", errUnbalancedQuot},
 		{"inline, text behind a quote", "PING \"a\"b\r\n", free, "", errUnbalancedQuot},
 		{"inline, zero byte", "PING a\x00b c\n", free, "PING|a", nil},
-		{"inline, as long as may be", "ECHO " + strings.Repeat("x", 60<<10) + "\n", free,
-			"ECHO|" + strings.Repeat("x", 60<<10), nil},
+		{
+			"inline, as long as may be", "ECHO " + strings.Repeat("x", 60<<10) + "\n", free,
+			"ECHO|" + strings.Repeat("x", 60<<10), nil,
+		},
 		{"inline, too long", strings.Repeat("x", maxInlineBytes+1), free, "", errBigInline},
 		{"inline, too long with its end", strings.Repeat("x", maxInlineBytes+1) + "\n", free, "", errBigInline},
 	} {

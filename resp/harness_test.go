@@ -3,9 +3,11 @@ package resp
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -103,10 +105,7 @@ func prepareServer(tb testing.TB, change func(*Settings), opts ...func(*Options)
 
 // bind replaces a command of a server by another. REQUIRES: it was not started.
 func (s *testServer) bind(name string, b binding, row command) {
-	table := &commandTable{byName: make(map[string]*command), rows: s.table.rows}
-	for n, cmd := range s.table.byName {
-		table.byName[n] = cmd
-	}
+	table := &commandTable{byName: maps.Clone(s.table.byName), rows: s.table.rows}
 	row.name, row.binding = name, b
 	if old := table.byName[name]; old != nil {
 		row.id = old.id
@@ -182,7 +181,8 @@ func (c *testConn) wantReply(reply string) {
 func (c *testConn) wantClosed() {
 	c.tb.Helper()
 	b, err := io.ReadAll(c.r)
-	if ne, ok := err.(net.Error); ok && ne.Timeout() || len(b) > 0 {
+	var ne net.Error
+	if errors.As(err, &ne) && ne.Timeout() || len(b) > 0 {
 		c.tb.Fatalf("got %q, %v; want the end of the connection", b, err)
 	}
 }
@@ -196,22 +196,22 @@ func readValue(r *bufio.Reader) (string, error) {
 	if len(line) < 3 {
 		return line, fmt.Errorf("bad line %q", line)
 	}
-	n, values := 0, 0
+	values := 0
 	switch line[0] {
 	case '$', '=':
-		if n, err = strconv.Atoi(strings.TrimSpace(line[1:])); err != nil || n < 0 {
+		n, err := strconv.Atoi(strings.TrimSpace(line[1:]))
+		if err != nil || n < 0 {
 			return line, err
 		}
 		b := make([]byte, n+2)
 		_, err = io.ReadFull(r, b)
 		return line + string(b), err
 	case '*', '~', '>', '%':
-		if n, err = strconv.Atoi(strings.TrimSpace(line[1:])); err != nil {
+		if values, err = strconv.Atoi(strings.TrimSpace(line[1:])); err != nil {
 			return line, err
 		}
-		values = n
 		if line[0] == '%' {
-			values = 2 * n
+			values *= 2
 		}
 	}
 	for range values {

@@ -15,9 +15,6 @@ type histogram struct {
 // Durations below 8 ns have a bucket each; above, every power of two has eight.
 const histogramBuckets = 8 + 8*(40-3)
 
-// add counts a duration.
-func (h *histogram) add(d time.Duration) { h.counts[bucketOf(d)].Add(1) }
-
 // bucketOf returns the bucket of a duration; the last one takes all above 2^40 ns.
 func bucketOf(d time.Duration) int {
 	if d < 8 {

@@ -129,7 +129,7 @@ func (c *client) unpark() bool {
 		p.cleanup()
 	}
 	timedOut := why == wokenTimeout
-	if p.retry && !(why == wokenError || timedOut && p.resume != nil) {
+	if p.retry && why != wokenError && (!timedOut || p.resume == nil) {
 		return true // the command is still at the front of the query buffer
 	}
 	start, muted := len(c.buf), c.muted()

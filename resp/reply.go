@@ -87,15 +87,6 @@ func (r *reply) setHeader(n int) {
 	r.head('*', n)
 }
 
-// push appends the head of an out-of-band push of n elements; in RESP2 an array.
-func (r *reply) push(n int) {
-	if r.proto == 3 {
-		r.head('>', n)
-		return
-	}
-	r.head('*', n)
-}
-
 // bool appends a boolean; in RESP2 the integer 1 or 0.
 func (r *reply) bool(b bool) {
 	switch {
@@ -134,6 +125,8 @@ func (r *reply) double(f float64) {
 
 // verbatim appends a verbatim string; format has three letters ("txt"). In RESP2
 // a bulk string.
+//
+//nolint:unparam // Redis has no other format than "txt" yet, but for scripts.
 func (r *reply) verbatim(format, s string) {
 	if r.proto != 3 {
 		r.bulkString(s)
