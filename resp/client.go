@@ -52,6 +52,7 @@ type client struct {
 
 	queue   multiQueue
 	watcher *types.Watcher // nil until the first WATCH
+	stream  func() bool    // what is left of the running command's reply: see sendStream
 
 	conn    net.Conn // what is read and written: raw, or TLS over it
 	raw     net.Conn
@@ -65,6 +66,7 @@ type client struct {
 	dbSeen    atomic.Int32
 	protoSeen atomic.Int32
 	lastCmd   atomic.Pointer[command]
+	strangeMs atomic.Int64 // since when it has not authenticated, Unix milliseconds
 	lastMs    atomic.Int64 // Unix milliseconds of the last time bytes came in
 	queued    atomic.Int32 // commands queued in MULTI, -1 outside
 	queryLen  atomic.Int64 // bytes in the query buffer

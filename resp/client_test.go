@@ -84,6 +84,21 @@ func TestAuth(t *testing.T) {
 	}
 }
 
+// TestStranger checks that a connection that needs AUTH and does not get to it
+// is closed, also one that sends a byte now and then.
+func TestStranger(t *testing.T) {
+	s := startServer(t, func(set *Settings) { set.RequirePass = "secret" })
+	friend, stranger, again := s.dial(t), s.dial(t), s.dial(t)
+	friend.want("AUTH secret", okReply)
+	stranger.send("AU")
+	run(t, again, []step{{"AUTH secret", okReply}, {"RESET", "+RESET\r\n"}})
+	s.clients.get(3).strangeMs.Add(strangerMs) // as if it were long after the others
+	s.checkClients(time.Now().UnixMilli() + strangerMs + 1000)
+	stranger.wantClosed()
+	friend.want("PING", "+PONG\r\n")
+	again.want("AUTH secret", okReply)
+}
+
 // TestAuthDelay checks that guessing gets slower, for one address only.
 func TestAuthDelay(t *testing.T) {
 	var g authGuard

@@ -174,6 +174,7 @@ func cmdReset(c *client, _ [][]byte) {
 		c.set(clientAuthenticated)
 	} else {
 		c.unset(clientAuthenticated)
+		c.strangeMs.Store(c.srv.nowMs.Load())
 	}
 	c.simple("RESET")
 }

@@ -216,6 +216,7 @@ func (s *Server) newClient(conn net.Conn, cfg *Settings) *client {
 	c.proto = 2
 	c.protoSeen.Store(2)
 	c.lastMs.Store(nowMs)
+	c.strangeMs.Store(nowMs)
 	c.queued.Store(-1)
 	c.parking.ready = make(chan struct{}, 1)
 	c.frame.rewind()

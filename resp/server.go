@@ -169,8 +169,13 @@ func (s *Server) cron() {
 	}
 }
 
-// idleShrinkMs is how long a client is idle before its buffers are given back.
-const idleShrinkMs = 2000
+const (
+	// idleShrinkMs is how long a client is idle before its buffers are given back.
+	idleShrinkMs = 2000
+	// strangerMs is how long a connection may last without the AUTH that it needs.
+	// Whoever has no password shall not hold places of maxclients.
+	strangerMs = 60_000
+)
 
 // checkClients closes clients that are idle or do not read, and makes idle ones
 // give back their buffers.
@@ -181,6 +186,11 @@ func (s *Server) checkClients(nowMs int64) {
 		idleMs := nowMs - c.lastMs.Load()
 		if cfg.TimeoutSec > 0 && idleMs > cfg.TimeoutSec*1000 && !c.has(clientBlocked|clientMonitor) {
 			s.log.Info("client closed: idle", "client", c.addr, "id", c.id)
+			c.kill()
+			return
+		}
+		if c.mustAuth(cfg) && nowMs-c.strangeMs.Load() > strangerMs {
+			s.log.Info("client closed: it did not authenticate", "client", c.addr, "id", c.id)
 			c.kill()
 			return
 		}
