@@ -38,6 +38,14 @@ const (
 	errLCSTooLong = "ERR String too long for LCS"
 	errLCSMemory  = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
 
+	errBitOffset     = "ERR bit offset is not an integer or out of range"
+	errBitValue      = "ERR bit is not an integer or out of range"
+	errBitArgument   = "ERR The bit argument must be 1 or 0."
+	errBitNot        = "ERR BITOP NOT must be called with a single source key."
+	errFieldType     = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
+	errFieldOverflow = "ERR Invalid OVERFLOW type specified"
+	errBitFieldRO    = "ERR BITFIELD_RO only supports the GET subcommand"
+
 	errFreqNotLFU = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. " +
 		"Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
 	errIdleIsLFU = "ERR An LFU maxmemory policy is selected, idle time not tracked. " +

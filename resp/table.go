@@ -82,6 +82,7 @@ var flagNames = map[string]cmdFlags{
 // allBindings are the maps of the cmd_*.go files.
 func allBindings() []map[string]binding {
 	return []map[string]binding{
+		bitBindings,
 		commandBindings,
 		configBindings,
 		connectionBindings,
