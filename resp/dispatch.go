@@ -42,6 +42,7 @@ func (c *client) endReply(start int, muted bool) {
 	}
 	if muted && c.muted() {
 		c.buf = c.buf[:min(start, len(c.buf))]
+		c.stream = nil
 	}
 	skipNext := c.has(clientReplySkipNext)
 	c.unset(clientReplySkip | clientReplySkipNext)

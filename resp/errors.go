@@ -30,6 +30,13 @@ const (
 	errFirstDB        = "ERR invalid first DB index"
 	errSecondDB       = "ERR invalid second DB index"
 
+	errOutOfRange   = "ERR value is out of range"
+	errCountRange   = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+	errInfinite     = "ERR value is NaN or Infinity"
+	errHashNotInt   = "ERR hash value is not an integer"
+	errHashNotFloat = "ERR hash value is not a float"
+	errNoValues     = "ERR NOVALUES option can only be used in HSCAN"
+
 	errExpireNXOther = "ERR NX and XX, GT or LT options at the same time are not compatible"
 	errExpireGTLT    = "ERR GT and LT options at the same time are not compatible"
 
@@ -152,6 +159,9 @@ var typesErrors = []struct {
 	{types.ErrNotFloat, errNotFloat},
 	{types.ErrOverflow, errOverflow},
 	{types.ErrNaN, errNaN},
+	{types.ErrInfinite, errInfinite},
+	{types.ErrHashNotInteger, errHashNotInt},
+	{types.ErrHashNotFloat, errHashNotFloat},
 	{types.ErrNoKey, errNoKey},
 	{types.ErrTooLong, errTooLong},
 	{types.ErrOffset, errOffset},

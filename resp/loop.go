@@ -72,6 +72,9 @@ func (c *client) runBatch() bool {
 		}
 		c.noteQuery()
 		c.execute(c.frame.args)
+		if c.stream != nil && !c.finishStream() {
+			return false
+		}
 		if c.retrying() {
 			c.frame.rewind()
 		} else {

@@ -87,6 +87,7 @@ func allBindings() []map[string]binding {
 		configBindings,
 		connectionBindings,
 		expireBindings,
+		hashBindings,
 		infoBindings,
 		keyspaceBindings,
 		latencyBindings,

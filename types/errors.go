@@ -14,6 +14,12 @@ var (
 	ErrOverflow = errors.New("types: increment or decrement would overflow")
 	// ErrNaN: the sum is not a finite number.
 	ErrNaN = errors.New("types: increment would produce NaN or Infinity")
+	// ErrInfinite: an argument is infinite ("value is NaN or Infinity").
+	ErrInfinite = errors.New("types: value is NaN or Infinity")
+	// ErrHashNotInteger: HINCRBY of a value that is not an integer.
+	ErrHashNotInteger = errors.New("types: hash value is not an integer")
+	// ErrHashNotFloat: HINCRBYFLOAT of a value that is not a float.
+	ErrHashNotFloat = errors.New("types: hash value is not a float")
 	// ErrNoKey: the key does not exist, in a command that needs it to.
 	ErrNoKey = errors.New("types: no such key")
 	// ErrTooLong: the string would be longer than MaxValueBytes.
