@@ -202,6 +202,9 @@ func (c *Config) set(pairs []Setting, mode setMode) error {
 			return &settingError{d.name, err.Error()}
 		}
 		d.access.store(changed, v)
+		if d.has(startOnly) && d.format(changed) != d.format(old) {
+			return &settingError{d.name, "can't set immutable config"}
+		}
 		if err := d.refusal(changed); err != nil {
 			return &settingError{d.name, err.Error()}
 		}

@@ -64,7 +64,7 @@ func writeRows(b *strings.Builder, include func(*directive) bool) {
 
 func (d *directive) changeable() string {
 	switch {
-	case d.has(immutable):
+	case d.has(immutable | startOnly):
 		return "no"
 	case d.has(protected):
 		return "protected"

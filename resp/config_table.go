@@ -25,6 +25,10 @@ type directiveFlags uint16
 const (
 	// immutable: set at start only.
 	immutable directiveFlags = 1 << iota
+	// startOnly: as immutable, but CONFIG SET takes the value that it has: Redis
+	// can change it at run time, or does not know it, and tools write back all
+	// that CONFIG GET gave them.
+	startOnly
 	// protected: CONFIG SET needs enable-protected-configs.
 	protected
 	// denyLoading: CONFIG SET answers -LOADING while the database loads.
@@ -92,12 +96,12 @@ var accessWords = oneOf("no", "yes", "local")
 
 var networkDirectives = []directive{
 	{
-		name: "bind", kind: bindKind{}, def: "* -::*", flags: manyWords | immutable,
+		name: "bind", kind: bindKind{}, def: "* -::*", flags: manyWords | startOnly,
 		access: field(func(s *Settings) *[]string { return &s.Bind }),
 		doc:    "Addresses to listen on. Without a password, protected-mode admits clients of this machine alone.",
 	},
 	{
-		name: "port", kind: intKind{0, 65535}, def: "6379", flags: immutable,
+		name: "port", kind: intKind{0, 65535}, def: "6379", flags: startOnly,
 		access: field(func(s *Settings) *int64 { return &s.Port }),
 		doc:    "TCP port; 0 means none.",
 	},
@@ -202,7 +206,7 @@ var networkDirectives = []directive{
 
 var processDirectives = []directive{
 	{
-		name: "dir", kind: stringKind{says: "a path"}, def: "data", flags: protected | denyLoading | immutable,
+		name: "dir", kind: stringKind{says: "a path"}, def: "data", flags: protected | denyLoading | startOnly,
 		access: field(func(s *Settings) *string { return &s.Dir }),
 		doc:    "Directory of the data files; made if it is missing. CONFIG GET prints it absolute.",
 	},
@@ -217,7 +221,7 @@ var processDirectives = []directive{
 		doc:    "File that the log is appended to; empty means standard output.",
 	},
 	{
-		name: "log-format", kind: oneOf("redis", "json"), def: "redis", flags: immutable,
+		name: "log-format", kind: oneOf("redis", "json"), def: "redis", flags: startOnly,
 		access: field(func(s *Settings) *string { return &s.LogFormat }),
 		doc:    "redis: lines as Redis writes them; json: one object a line. (bitkv's own.)",
 	},
@@ -277,47 +281,47 @@ var storageDirectives = []directive{
 		doc:    "When writes are forced to the disk. always: before they are acknowledged; everysec; no: left to the system; bytes: every sync-bytes bytes. See docs/durability.md.",
 	},
 	{
-		name: "sync-bytes", kind: memoryKind{1, maxInt, false}, def: "1mb", flags: immutable,
+		name: "sync-bytes", kind: memoryKind{1, maxInt, false}, def: "1mb", flags: startOnly,
 		access: field(func(s *Settings) *int64 { return &s.SyncBytes }),
 		doc:    "The distance of appendfsync bytes. (bitkv's own.)",
 	},
 	{
-		name: "data-file-size", kind: memoryKind{4 << 10, 2 << 30, false}, def: "256mb", flags: immutable,
+		name: "data-file-size", kind: memoryKind{4 << 10, 2 << 30, false}, def: "256mb", flags: startOnly,
 		access: field(func(s *Settings) *int64 { return &s.DataFileSize }),
 		doc:    "Size at which a data file is sealed and the next one begun. (bitkv's own.)",
 	},
 	{
-		name: "index-type", kind: oneOf("art", "plar"), def: "art", flags: immutable,
+		name: "index-type", kind: oneOf("art", "plar"), def: "art", flags: startOnly,
 		access: field(func(s *Settings) *string { return &s.IndexType }),
 		doc:    "Implementation of the keydir's first level. (bitkv's own.)",
 	},
 	{
-		name: "mmap", kind: boolKind{}, def: "yes", flags: immutable,
+		name: "mmap", kind: boolKind{}, def: "yes", flags: startOnly,
 		access: field(func(s *Settings) *bool { return &s.Mmap }),
 		doc:    "Read immutable data files through memory maps. (bitkv's own.)",
 	},
 	{
-		name: "preallocate", kind: boolKind{}, def: "yes", flags: immutable,
+		name: "preallocate", kind: boolKind{}, def: "yes", flags: startOnly,
 		access: field(func(s *Settings) *bool { return &s.Preallocate }),
 		doc:    "Reserve disk space ahead of the active data file. (bitkv's own.)",
 	},
 	{
-		name: "merge-ratio", kind: floatKind{0, 1}, def: "0.6", flags: immutable,
+		name: "merge-ratio", kind: floatKind{0, 1}, def: "0.6", flags: startOnly,
 		access: field(func(s *Settings) *float64 { return &s.MergeRatio }),
 		doc:    "Share of dead bytes at which an immutable data file is merged. (bitkv's own.)",
 	},
 	{
-		name: "merge-dead-bytes", kind: memoryKind{0, maxInt, false}, def: "64mb", flags: immutable,
+		name: "merge-dead-bytes", kind: memoryKind{0, maxInt, false}, def: "64mb", flags: startOnly,
 		access: field(func(s *Settings) *int64 { return &s.MergeDeadBytes }),
 		doc:    "Dead bytes at which a merge starts by itself; 0 means never. (bitkv's own.)",
 	},
 	{
-		name: "merge-rate", kind: memoryKind{0, maxInt, false}, def: "64mb", flags: immutable,
+		name: "merge-rate", kind: memoryKind{0, maxInt, false}, def: "64mb", flags: startOnly,
 		access: field(func(s *Settings) *int64 { return &s.MergeRate }),
 		doc:    "Bytes a second that a merge writes at most; 0 means no limit. (bitkv's own.)",
 	},
 	{
-		name: "scrub-interval", kind: intKind{0, maxInt32}, def: "604800", flags: immutable,
+		name: "scrub-interval", kind: intKind{0, maxInt32}, def: "604800", flags: startOnly,
 		access: field(func(s *Settings) *int64 { return &s.ScrubSec }),
 		doc:    "Seconds between two background checks of every byte of the immutable data files; 0 means never. (bitkv's own.)",
 	},

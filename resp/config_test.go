@@ -256,6 +256,8 @@ func TestConfigSet(t *testing.T) {
 		{"protected, allowed", pairs("dbfilename", "a"), setMode{protected: true}, ""},
 		{"dir", pairs("dir", "/"), setMode{}, "dir: can't set protected config"},
 		{"dir never", pairs("dir", "/"), setMode{protected: true}, "dir: can't set immutable config"},
+		{"only at the start", pairs("port", "1"), setMode{}, "port: can't set immutable config"},
+		{"only at the start, the same", pairs("port", "6379", "mmap", "yes"), setMode{}, ""},
 		{"twice", pairs("hz", "20", "hz", "30"), setMode{}, "hz: duplicate parameter"},
 		{"twice by an alias", pairs("lua-time-limit", "1", "busy-reply-threshold", "2"), setMode{}, "busy-reply-threshold: duplicate parameter"},
 		{"bad value", pairs("hz", "20", "timeout", "x"), setMode{}, "timeout: argument couldn't be parsed into an integer"},

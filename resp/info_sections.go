@@ -172,7 +172,7 @@ func infoPersistence(c *client, t *infoText) {
 	t.int("rdb_last_load_keys_expired", 0)
 	t.int("rdb_last_load_keys_loaded", a.loading.loadedKeys())
 	t.int("aof_enabled", 1)
-	t.flag("aof_rewrite_in_progress", t.engine.Merge.Running)
+	t.flag("aof_rewrite_in_progress", t.engine.Merge.Running || a.mergeStarted.Load() != 0)
 	t.int("aof_rewrite_scheduled", 0)
 	t.int("aof_last_rewrite_time_sec", a.mergeTook.Load())
 	t.int("aof_current_rewrite_time_sec", a.runningSeconds(&a.mergeStarted))
