@@ -202,8 +202,12 @@ func (m *merger) finishOutput() error {
 	if m.out == nil {
 		return nil
 	}
+	n := len(m.out.buf)
 	if err := m.out.write(); err != nil {
 		return err
+	}
+	if err := m.rate.wait(m.ctx, n); err != nil && m.ctx.Err() == nil {
+		return err // being cancelled ends the copying, not what is copied
 	}
 	db, f := m.db, m.out.f
 	m.out = nil

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -671,16 +672,12 @@ func TestB20FailedSyncIsNotRetried(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			x := newTrusted(t, func(o *Options) { o.Sync = SyncEverySecond })
 			x.put("k", "value")
-			failed := false
+			var failed atomic.Bool
 			x.fail(syscall.EIO, func(c memCall) bool {
-				if c.op == opSync && !failed && strings.HasSuffix(c.name, dataSuffix) {
-					failed = true
-					return true
-				}
-				return false
+				return c.op == opSync && strings.HasSuffix(c.name, dataSuffix) && !failed.Swap(true)
 			})
 			time.Sleep(5 * time.Second)
-			if !failed {
+			if !failed.Load() {
 				t.Fatal("nothing was synced within five seconds")
 			}
 			x.put("k2", "value")
