@@ -264,10 +264,15 @@ func (db *DB) countersNow() counters {
 // disk. Callers wait together. It costs nothing if that is so already. An error
 // (ErrFailed) means: do not acknowledge.
 func (db *DB) Ack(seq uint64) error {
-	if SyncPolicy(db.log.sync.Load()) == SyncAlways {
-		return db.log.syncTo(seq)
+	l := db.log
+	switch policy := SyncPolicy(l.sync.Load()); {
+	case policy == SyncAlways:
+		return l.syncTo(seq)
+	case policy == SyncEverySecond && l.late.Load(), l.tailBytes.Load() > tailLimit:
+		// The disk does not keep up: whoever waits for it now cannot lose more.
+		return l.syncTo(seq)
 	}
-	return db.log.flush(seq)
+	return l.flush(seq)
 }
 
 // Sync forces everything committed so far to the disk, whatever the policy.

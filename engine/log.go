@@ -16,6 +16,8 @@ const (
 	// unsyncedLimit is how much may be in memory only because it is not synced
 	// before a sync is asked for.
 	unsyncedLimit = 32 << 20
+	// tailLimit is how much may be so before acknowledging waits for a sync.
+	tailLimit = 128 << 20
 	// unflushedLimit is how much may be unwritten before a commit writes it
 	// itself, whether anybody acknowledges or not.
 	unflushedLimit = 4 << 20
@@ -59,6 +61,7 @@ type log struct {
 	syncs      atomic.Int64
 	syncNanos  atomic.Int64  // in all
 	lastSync   atomic.Int64  // when the last good one ended, Unix nanoseconds
+	late       atomic.Bool   // the background sync takes too long
 	sync       atomic.Uint32 // SyncPolicy
 
 	writeMu sync.Mutex // held by the one who writes the tail; guards following

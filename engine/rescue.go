@@ -39,10 +39,14 @@ func (l *log) rescue() error {
 	}
 	// Nothing is appended while lost is set, so what is copied here is all.
 	old := append([]*dataFile(nil), l.unsealed...)
-	spare := l.spare
+	spare, lost := l.spare, l.lost
 	l.mu.Unlock()
 	synced := make([]fileMeta, len(old))
 	for i, f := range old {
+		if !coversUnsynced(f) {
+			// The policy was SyncNever until a moment ago.
+			return l.fail(fmt.Errorf("what was not synced of %s is no longer in memory: %w", f.name(), lost))
+		}
 		var err error
 		if synced[i], err = countSynced(f); err != nil {
 			return err
@@ -80,6 +84,15 @@ func (l *log) rescue() error {
 	l.db.opt.Logger.Info("what the failed sync lost is written again", "file", to.name())
 	l.wake()
 	return errors.Join(errs...)
+}
+
+// coversUnsynced reports whether the tail has all of f since its last good sync.
+func coversUnsynced(f *dataFile) bool {
+	if f.log.synced == f.log.end {
+		return true
+	}
+	chunks := f.tail.Load()
+	return chunks != nil && len(*chunks) > 0 && (*chunks)[0].start <= f.log.synced
 }
 
 // eachUnsynced calls fn for each frame of f since its last good sync, with its
