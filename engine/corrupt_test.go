@@ -178,7 +178,7 @@ func (c *corruptCase) judge(db *DB, atLeast int) error {
 	n, err := got.counter()
 	begun := len(c.now.states) - 1
 	if err != nil || n < atLeast || n > begun {
-		return fmt.Errorf("it has %d transactions (%w), synced are %d of %d", n, err, atLeast, begun)
+		return fmt.Errorf("it has %d transactions (%v), synced are %d of %d", n, err, atLeast, begun) //nolint:errorlint // it may be nil
 	}
 	if n < begun {
 		c.mu.Lock()
@@ -343,7 +343,7 @@ func TestCorruptionAllocatesNoMore(t *testing.T) {
 	corruptSuite(t, func(c *corruptCase, _ uint64) {
 		limit := 2*c.atMost + 1<<20
 		for name, data := range c.files {
-			for i := 0; i < len(data); i++ {
+			for i := range data {
 				if i > 256 && i%7 != 0 {
 					continue
 				}

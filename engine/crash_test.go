@@ -25,6 +25,7 @@ func TestCrashAtEveryCall(t *testing.T) {
 	for _, policy := range []SyncPolicy{SyncAlways, SyncEverySecond} {
 		t.Run(fmt.Sprintf("policy=%d", policy), func(t *testing.T) {
 			trustSeeds(t, func(t *testing.T, seed uint64) {
+				t.Helper()
 				r := newCrashRun(t, seed, policy)
 				r.run()
 				t.Logf("%d crash points, %d recoveries, %d of them crashed again",
@@ -198,7 +199,7 @@ func (r *crashRun) recover(img *memFS, now moment, atLeast, synced int) error {
 			promised = min(atLeast, synced)
 		}
 		second := img.imageLocked(mode, r.crashes)
-		if _, err := r.openImage(second, now, promised); err != nil {
+		if err := r.openImage(second, now, promised); err != nil {
 			again = fmt.Errorf("crash %v again at %v: %w", mode, c, err)
 		}
 		return memFault{}
@@ -213,7 +214,7 @@ func (r *crashRun) recover(img *memFS, now moment, atLeast, synced int) error {
 	n, err := now.judge(db, atLeast)
 	if err == nil {
 		// What is served once must not be lost by a later power cut: B21.
-		if _, err = r.openImage(img.image(crashLost, r.crashes), now, n); err != nil {
+		if err = r.openImage(img.image(crashLost, r.crashes), now, n); err != nil {
 			err = fmt.Errorf("served, then lost: %w", err)
 		}
 	}
@@ -226,15 +227,15 @@ func (r *crashRun) recover(img *memFS, now moment, atLeast, synced int) error {
 }
 
 // openImage opens and judges an image, and closes it.
-func (r *crashRun) openImage(img *memFS, now moment, atLeast int) (int, error) {
+func (r *crashRun) openImage(img *memFS, now moment, atLeast int) error {
 	opt := r.opt
 	opt.FS = img
 	db, err := Open(crashDir, opt)
 	if err != nil {
-		return 0, fmt.Errorf("open: %w", err)
+		return fmt.Errorf("open: %w", err)
 	}
-	n, err := now.judge(db, atLeast)
-	return n, errors.Join(err, db.Close())
+	_, err = now.judge(db, atLeast)
+	return errors.Join(err, db.Close())
 }
 
 // goOn works on a recovered database, closes it and reads it again.
@@ -256,7 +257,7 @@ func (r *crashRun) goOn(db *DB, img *memFS, state model) error {
 		return fmt.Errorf("going on: %w", err)
 	}
 	now := h.now()
-	if _, err := r.openImage(img.image(crashLost, r.crashes), now, len(now.states)-1); err != nil {
+	if err := r.openImage(img.image(crashLost, r.crashes), now, len(now.states)-1); err != nil {
 		return fmt.Errorf("after going on: %w", err)
 	}
 	return nil

@@ -8,12 +8,13 @@ import (
 	"testing"
 )
 
-func mustCreate(t *testing.T, m *memFS, name string) File {
+// mustCreate makes the file /d/a.
+func mustCreate(t *testing.T, m *memFS) File {
 	t.Helper()
 	if err := m.MkdirAll("/d"); err != nil {
 		t.Fatal(err)
 	}
-	f, err := m.Create(name)
+	f, err := m.Create("/d/a")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +30,7 @@ func mustWrite(t *testing.T, f File, s string, off int64) {
 
 func TestMemFSForgetsWhatWasNotSynced(t *testing.T) {
 	m := newMemFS()
-	f := mustCreate(t, m, "/d/a")
+	f := mustCreate(t, m)
 	mustWrite(t, f, "one", 0)
 	rng := rand.New(rand.NewPCG(1, 1))
 
@@ -58,7 +59,7 @@ func TestMemFSForgetsWhatWasNotSynced(t *testing.T) {
 
 func TestMemFSFailedSyncDropsWhatWasPending(t *testing.T) {
 	m := newMemFS()
-	f := mustCreate(t, m, "/d/a")
+	f := mustCreate(t, m)
 	if err := m.SyncDir("/d"); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func TestMemFSFailedSyncDropsWhatWasPending(t *testing.T) {
 
 func TestMemFSTearsAtSectors(t *testing.T) {
 	m := newMemFS()
-	f := mustCreate(t, m, "/d/a")
+	f := mustCreate(t, m)
 	if err := m.SyncDir("/d"); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +112,7 @@ func TestMemFSTearsAtSectors(t *testing.T) {
 func TestMemFSFullDisk(t *testing.T) {
 	m := newMemFS()
 	m.capacity = 1000
-	f := mustCreate(t, m, "/d/a")
+	f := mustCreate(t, m)
 	if err := f.Preallocate(900); err != nil {
 		t.Fatal(err)
 	}

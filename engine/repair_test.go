@@ -129,7 +129,7 @@ func TestRepairMakesADamagedDirectoryOpenAgain(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: open after the repair: %v", what, err)
 			}
-			defer db.Close() //nolint:errcheck // it was only read
+			defer db.Close()
 			got, err := dump(db)
 			if err != nil {
 				t.Fatalf("%s: %v", what, err)

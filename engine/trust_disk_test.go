@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,10 +23,10 @@ import (
 func (x *trusted) lastData() (name string, end int) {
 	x.t.Helper()
 	names := x.names(dataSuffix)
-	for i := len(names) - 1; i >= 0; i-- {
-		data, _ := x.m.contents(filepath.Join(crashDir, names[i]))
+	for _, name := range slices.Backward(names) {
+		data, _ := x.m.contents(filepath.Join(crashDir, name))
 		if end := len(bytes.TrimRight(data, "\x00")); end > fileHeaderBytes {
-			return names[i], end
+			return name, end
 		}
 	}
 	x.t.Fatal("no data file holds a frame")
