@@ -59,7 +59,6 @@ type loadExpire struct {
 type spaceMapping struct {
 	seq   uint64
 	space uint32
-	file  *dataFile
 }
 
 type loadCollection struct {
@@ -129,7 +128,7 @@ func (ld *loader) apply(r *loadRecord, seq uint64, f *dataFile, offset int64) {
 	case kindElemPut, kindElemTombstone:
 		ld.element(r, seq, f, offset)
 	case kindSpaceMap:
-		ld.mapping(r, seq, f)
+		ld.mapping(r, seq)
 	}
 }
 
@@ -239,12 +238,12 @@ func (ld *loader) element(r *loadRecord, seq uint64, f *dataFile, offset int64) 
 	c.coll.put(r.key, v)
 }
 
-func (ld *loader) mapping(r *loadRecord, seq uint64, f *dataFile) {
+func (ld *loader) mapping(r *loadRecord, seq uint64) {
 	ld.maps.Lock()
 	defer ld.maps.Unlock()
 	ld.maxSpace.Store(max(ld.maxSpace.Load(), r.space))
 	if m := ld.spaceOf[r.number]; m.seq < seq {
-		ld.spaceOf[r.number] = spaceMapping{seq, r.space, f}
+		ld.spaceOf[r.number] = spaceMapping{seq, r.space}
 	}
 }
 
@@ -287,13 +286,8 @@ func (ld *loader) placeSpaces() error {
 		sp := newSpace(m.space, int(n))
 		sp.mapSeq = m.seq
 		ld.db.spaces[n].Store(sp)
-		addLive(m.file, spaceMapBytes(n, m.space))
 	}
 	return nil
-}
-
-func spaceMapBytes(number, space uint32) int64 {
-	return int64(5 + uvarintLen(uint64(number)) + uvarintLen(uint64(space)))
 }
 
 // spaceNumber returns the number of an internal space now, or -1.

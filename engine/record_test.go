@@ -47,8 +47,6 @@ func TestRecordLengths(t *testing.T) {
 			want = expireRecordBytes(r.space, len(r.key))
 		case kindElemPut:
 			want = elemRecordBytes(r.coll, len(r.key), len(r.value))
-		case kindSpaceMap:
-			want = spaceMapBytes(r.number, r.space)
 		default:
 			continue
 		}

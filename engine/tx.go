@@ -87,7 +87,8 @@ type Tx struct {
 	buf         []byte // room for a frame header, then the records
 	records     uint64
 	tombstones  int64 // how many of the records are tombstones
-	deadBytes   int64 // bytes of records that are dead from the start
+	tombBytes   int64 // how many bytes those have
+	deadBytes   int64 // bytes of records that no entry refers to
 	dirtyShards ShardSet
 
 	heads  []headUndo
@@ -103,6 +104,8 @@ type headUndo struct {
 	slot  uint32
 	shard uint16
 	old   entry
+	// keepPut says that the write left the put record of old alone.
+	keepPut bool
 }
 
 // provisionalSeq marks a sequence number that counts the records of a
@@ -171,7 +174,7 @@ func (tx *Tx) settle(at placed) {
 	files := tx.db.files.Load()
 	at.file.live.Add(int64(len(tx.buf)-frameHeaderBytes) - tx.deadBytes)
 	at.file.tombstones.Add(tx.tombstones)
-	at.file.tombBytes.Add(tx.deadBytes)
+	at.file.tombBytes.Add(tx.tombBytes)
 	for i := range tx.heads {
 		u := &tx.heads[i]
 		tx.dirtyShards.Add(int(u.shard))
@@ -211,7 +214,9 @@ func (tx *Tx) retire(files *fileSet, active *dataFile, u *headUndo) {
 		return
 	}
 	put, expire := u.table.recordBytes(&u.old)
-	if u.old.flags&flagInline == 0 && u.old.loc.file() != provisionalFile {
+	if u.keepPut {
+		// Only an expire record took the place of another.
+	} else if u.old.flags&flagInline == 0 && u.old.loc.file() != provisionalFile {
 		addLive(files.get(u.old.loc.file()), -put)
 	} else {
 		tx.retireBySlot(files, active, &u.old, put)
@@ -314,7 +319,7 @@ func (tx *Tx) end() {
 			tx.buf = tx.buf[:frameHeaderBytes]
 		}
 		tx.heads, tx.elems, tx.maps, tx.colls = tx.heads[:0], tx.elems[:0], tx.maps[:0], tx.colls[:0]
-		tx.records, tx.tombstones, tx.deadBytes, tx.dirtyShards = 0, 0, 0, ShardSet{}
+		tx.records, tx.tombstones, tx.tombBytes, tx.deadBytes, tx.dirtyShards = 0, 0, 0, 0, ShardSet{}
 	}
 	db.txs.Put(tx)
 }

@@ -55,7 +55,9 @@ func (tx *Tx) SwapSpaces(a, b int) {
 func (tx *Tx) mapSpace(number int, is *space, undo mapUndo) {
 	tx.maps = append(tx.maps, undo)
 	is.number.Store(uint32(number))
-	is.mapSeq, _ = tx.add(&record{kind: kindSpaceMap, number: uint32(number), space: is.id})
+	var offset int64
+	is.mapSeq, offset = tx.add(&record{kind: kindSpaceMap, number: uint32(number), space: is.id})
+	tx.deadBytes += int64(len(tx.buf)) - offset // no entry refers to it
 	tx.db.spaces[number].Store(is)
 }
 

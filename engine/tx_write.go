@@ -17,6 +17,7 @@ func (tx *Tx) add(r *record) (seq uint64, offset int64) {
 func (tx *Tx) addTombstone(r *record) (seq uint64) {
 	seq, offset := tx.add(r)
 	tx.tombstones++
+	tx.tombBytes += int64(len(tx.buf)) - offset
 	tx.deadBytes += int64(len(tx.buf)) - offset
 	return seq
 }
@@ -148,6 +149,7 @@ func (tx *Tx) SetExpire(space int, key []byte, expireMs int64) bool {
 	} else {
 		is.seq, _ = tx.add(&record{kind: kindExpire, space: t.space.id, key: key, expireMs: expireMs})
 		is.flags |= flagExpireRec
+		tx.heads[len(tx.heads)-1].keepPut = true
 	}
 	tx.become(s, n, t, slot, e, &is)
 	return true
