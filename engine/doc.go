@@ -27,11 +27,34 @@
 // are mostly garbage. Fold: visiting every live key. MANIFEST: the list of
 // files, and the only commit point for a change of that list.
 //
+// # Where things are
+//
+//	db.go          DB, its shards and keyspaces; Open and Close
+//	embedded.go    Get, Put, Delete; batch.go, iterator.go: the rest of that API
+//	tx*.go         transactions: Tx, and its writes, elements and keyspaces
+//	keydir*.go     the index of keys; slots.go, keyarena.go, slab.go below it
+//	collection.go  the elements of one key; countedtree.go below it
+//	registry.go    all collections; reaper.go takes dropped ones apart
+//	expiry.go      which key expires first
+//	log.go         the tail, group commit, what a failed write leads to
+//	work.go        the log's background work; rescue.go: after a failed sync
+//	record.go      records and frames; header.go, footer.go, hint.go, manifest.go,
+//	               syncmark.go: all other bytes on the disk
+//	datafile.go    one data file: names, reads, scans; fileset.go: all of them
+//	recovery.go    Open: what is good, what is cut, what is refused; load.go: the
+//	               keydir from it
+//	merge*.go      merge; backup.go, scrub.go, check.go, repair.go, dump.go
+//	fs*.go         the only door to the file system
+//
 // # Lock order
 //
-//	shard locks, ascending  >  DB.filesMu  >  log.mu
+//	log.sealMu  >  log.syncMu  >  log.writeMu  >  shard locks, ascending  >
+//	log.spareMu, dataFile.room  >  DB.filesMu  >  manifest.mu  >  log.mu
+//	shard locks  >  collRegistry.mu
 //
-// A shard lock guards the entries of one slice of the keys in every keyspace.
-// log.mu guards the position and the tail buffer of the active file; nothing
-// waits for a disk under it.
+// A shard lock guards the entries of one slice of the keys in every keyspace. A
+// commit takes, under its shard locks, log.mu and, only when there is no room in
+// the active file, the locks for making some. log.mu guards the position and the
+// tail of the log; nothing waits for a disk under it, but for the one write that
+// follows a failed sync.
 package engine

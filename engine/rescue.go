@@ -30,8 +30,11 @@ func (l *log) rescue() error {
 	defer l.syncMu.Unlock()
 	l.writeMu.Lock()
 	defer l.writeMu.Unlock()
+	// A next file that is just being made is waited for; no other is begun while
+	// lost is set. The lock is not kept, for a commit that waits for it has shard
+	// locks, which are taken below.
 	l.spareMu.Lock()
-	defer l.spareMu.Unlock()
+	l.spareMu.Unlock() //nolint:staticcheck // see above
 	l.mu.Lock()
 	if l.lost == nil || l.failed != nil {
 		defer l.mu.Unlock()
