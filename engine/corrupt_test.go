@@ -267,7 +267,7 @@ func corruptSuite(t *testing.T, test func(c *corruptCase, seed uint64)) {
 func TestCorruptionOfEveryByte(t *testing.T) {
 	corruptSuite(t, func(c *corruptCase, seed uint64) {
 		c.eachFile(func(name string, data []byte) {
-			for i := range data {
+			for i := 0; i < len(data); i += trustStride {
 				bit := (i + int(seed)) % 8
 				flipped := slices.Clone(data)
 				flipped[i] ^= 1 << bit
@@ -280,7 +280,7 @@ func TestCorruptionOfEveryByte(t *testing.T) {
 func TestCorruptionByCutAtEveryLength(t *testing.T) {
 	corruptSuite(t, func(c *corruptCase, _ uint64) {
 		c.eachFile(func(name string, data []byte) {
-			for size := range data {
+			for size := 0; size < len(data); size += trustStride {
 				c.try(fmt.Sprintf("cut at %d", size), name, data[:size:size])
 			}
 		})
