@@ -60,6 +60,10 @@ const (
 	flagNoAsyncLoading                       // "no_async_loading"
 )
 
+// flagsWrite are the flags of commands that get a transaction for writing. PFCOUNT
+// only reads, for the client, and may write the count that it found.
+const flagsWrite = flagWrite | flagMayReplicate
+
 // command is one row of the table. It never changes once the table is built.
 type command struct {
 	binding

@@ -27,7 +27,7 @@ func (s *Server) watchConfig() {
 	}, "appendfsync", "hz", "proto-max-bulk-len", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time",
 		"hash-max-listpack-entries", "hash-max-listpack-value", "list-max-listpack-size",
 		"set-max-intset-entries", "set-max-listpack-entries",
-		"zset-max-listpack-entries", "zset-max-listpack-value")
+		"zset-max-listpack-entries", "zset-max-listpack-value", "hll-sparse-max-bytes")
 }
 
 // lowerMaxClients makes maxclients at most n.
@@ -54,6 +54,7 @@ func applySettings(store *types.Store, cfg *Settings) {
 	store.Engine().SetSync(cfg.SyncPolicy())
 	store.SetHz(int(cfg.Hz))
 	store.SetMaxValueBytes(cfg.ProtoMaxBulkLen)
+	store.SetMaxSparseHLL(cfg.HLLSparseMax)
 	store.SetAccessClock(types.AccessClock{
 		LFU:          strings.HasSuffix(cfg.MaxMemoryPolicy, "-lfu"),
 		LogFactor:    int(cfg.LFULogFactor),

@@ -213,5 +213,4 @@ var otherRows = []directive{
 	kept("bgsave_cpulist", anyText, "", noCPULists, immutable),
 	kept("stream-node-max-bytes", anyBytes, "4096", noStreams, 0),
 	kept("stream-node-max-entries", intKind{0, maxInt}, "100", noStreams, 0),
-	kept("hll-sparse-max-bytes", anyBytes, "3000", "HyperLogLogs are not built yet.", 0),
 }

@@ -425,6 +425,11 @@ var typeDirectives = []directive{
 		kind: memoryKind{0, maxInt, false}, def: "64", doc: encodingValue,
 		access: field(func(s *Settings) *int64 { return &s.ZSetMaxValue }),
 	},
+	{
+		name: "hll-sparse-max-bytes", kind: memoryKind{0, maxInt, false}, def: "3000",
+		access: field(func(s *Settings) *int64 { return &s.HLLSparseMax }),
+		doc:    "A HyperLogLog that would become longer in the sparse encoding gets the dense one, which has 12304 bytes.",
+	},
 }
 
 var observeDirectives = []directive{

@@ -194,7 +194,7 @@ func (c *client) run(cmd *command, args [][]byte) {
 	c.shards = types.ShardSet{}
 	c.addShards(cmd, args)
 	mark := len(c.buf)
-	c.tx = c.srv.store.Begin(&c.shards, cmd.flags&flagWrite != 0, c.db)
+	c.tx = c.srv.store.Begin(&c.shards, cmd.flags&flagsWrite != 0, c.db)
 	if c.has(clientNoTouch) && cmd.name != "touch" {
 		c.tx.SetNoTouch(true)
 	}

@@ -53,6 +53,11 @@ const (
 	errFieldOverflow = "ERR Invalid OVERFLOW type specified"
 	errBitFieldRO    = "ERR BITFIELD_RO only supports the GET subcommand"
 
+	errNotHLL     = "WRONGTYPE Key is not a valid HyperLogLog string value."
+	errCorruptHLL = "INVALIDOBJ Corrupted HLL object detected"
+	errDenseHLL   = "ERR HLL encoding is not sparse"
+	errNoHLL      = "ERR The specified key does not exist"
+
 	errFreqNotLFU = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. " +
 		"Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
 	errIdleIsLFU = "ERR An LFU maxmemory policy is selected, idle time not tracked. " +
@@ -122,6 +127,14 @@ func errSubcommandSyntax(container, sub []byte) string {
 	return "ERR unknown subcommand or wrong number of arguments for '" + text[len(unknown):]
 }
 
+// errSelfTest is for a PFSELFTEST that found something.
+func errSelfTest(err error) string { return "ERR TESTFAILED " + err.Error() }
+
+// errPFDebug is for a subcommand of PFDEBUG that is not known.
+func errPFDebug(sub []byte) string {
+	return "ERR Unknown PFDEBUG subcommand '" + string(cutText(sub, len(sub))) + "'"
+}
+
 // errExpireTime is for an expiry that a command (by its lower-case name) does
 // not take.
 func errExpireTime(name string) string {
@@ -167,6 +180,9 @@ var typesErrors = []struct {
 	{types.ErrOffset, errOffset},
 	{types.ErrSameObject, errSameObject},
 	{types.ErrDBRange, errDBRange},
+	{types.ErrNotHLL, errNotHLL},
+	{types.ErrCorruptHLL, errCorruptHLL},
+	{types.ErrDenseHLL, errDenseHLL},
 	{types.ErrLCSType, errLCSType},
 	{types.ErrLCSTooLong, errLCSTooLong},
 	{types.ErrLCSMemory, errLCSMemory},

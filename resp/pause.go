@@ -85,8 +85,7 @@ func (c *client) pauses(cmd *command) bool {
 	case pauseAll:
 		return true
 	case pauseWrite:
-		const writes = flagWrite | flagMayReplicate
-		return cmd.flags&writes != 0 || cmd.name == "exec" && c.queue.flags&writes != 0
+		return cmd.flags&flagsWrite != 0 || cmd.name == "exec" && c.queue.flags&flagsWrite != 0
 	default:
 		return false
 	}

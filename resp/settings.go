@@ -77,6 +77,7 @@ type Settings struct {
 	SetMaxValue       int64
 	ZSetMaxEntries    int64
 	ZSetMaxValue      int64
+	HLLSparseMax      int64
 
 	// Observation.
 	SlowlogSlowerThanUs int64 // negative: off

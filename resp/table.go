@@ -83,6 +83,7 @@ var flagNames = map[string]cmdFlags{
 func allBindings() []map[string]binding {
 	return []map[string]binding{
 		bitBindings,
+		hllBindings,
 		commandBindings,
 		configBindings,
 		connectionBindings,

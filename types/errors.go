@@ -33,6 +33,12 @@ var (
 	// ErrExpireTime: an expiry that is not positive where it must be, or that
 	// does not fit 64 bits ("invalid expire time in 'x' command").
 	ErrExpireTime = errors.New("types: invalid expire time")
+	// ErrNotHLL: the string is not a HyperLogLog.
+	ErrNotHLL = errors.New("types: not a valid HyperLogLog string value")
+	// ErrCorruptHLL: the string looks like a HyperLogLog and its registers cannot be.
+	ErrCorruptHLL = errors.New("types: corrupted HyperLogLog")
+	// ErrDenseHLL: the HyperLogLog is not sparse, in a command that needs it to be.
+	ErrDenseHLL = errors.New("types: HyperLogLog encoding is not sparse")
 	// ErrLCSType: LCS of a key that is not a string ("The specified keys must
 	// contain string values").
 	ErrLCSType = errors.New("types: LCS of a value that is not a string")

@@ -22,6 +22,7 @@ type Store struct {
 	access        atomic.Pointer[AccessClock]
 	limits        atomic.Pointer[CollectionLimits]
 	maxValueBytes atomic.Int64
+	maxSparseHLL  atomic.Int64
 	eventClasses  atomic.Uint32
 	expiryPaused  atomic.Bool
 
@@ -73,6 +74,7 @@ func Open(dir string, opt Options) (*Store, error) {
 	s.SetAccessClock(AccessClock{LogFactor: 10, DecayMinutes: 1})
 	s.SetCollectionLimits(defaultCollectionLimits())
 	s.SetMaxValueBytes(opt.MaxValueBytes)
+	s.SetMaxSparseHLL(defaultMaxSparseHLL)
 	s.txPool.New = func() any { return &Tx{s: s} }
 	engineOpt := opt.Engine
 	engineOpt.Spaces = opt.Databases
