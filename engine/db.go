@@ -68,6 +68,7 @@ type space struct {
 	id        uint32 // internal number, never used again
 	number    atomic.Uint32
 	mapSeq    uint64 // sequence number of the record that maps number to id; 0: none
+	mapFile   uint16 // file slot of that record
 	keys      atomic.Int64
 	expires   atomic.Int64
 	expireSum atomic.Int64

@@ -59,6 +59,7 @@ type loadExpire struct {
 type spaceMapping struct {
 	seq   uint64
 	space uint32
+	file  *dataFile
 }
 
 type loadCollection struct {
@@ -128,7 +129,7 @@ func (ld *loader) apply(r *loadRecord, seq uint64, f *dataFile, offset int64) {
 	case kindElemPut, kindElemTombstone:
 		ld.element(r, seq, f, offset)
 	case kindSpaceMap:
-		ld.mapping(r, seq)
+		ld.mapping(r, seq, f)
 	}
 }
 
@@ -238,12 +239,12 @@ func (ld *loader) element(r *loadRecord, seq uint64, f *dataFile, offset int64) 
 	c.coll.put(r.key, v)
 }
 
-func (ld *loader) mapping(r *loadRecord, seq uint64) {
+func (ld *loader) mapping(r *loadRecord, seq uint64, f *dataFile) {
 	ld.maps.Lock()
 	defer ld.maps.Unlock()
 	ld.maxSpace.Store(max(ld.maxSpace.Load(), r.space))
 	if m := ld.spaceOf[r.number]; m.seq < seq {
-		ld.spaceOf[r.number] = spaceMapping{seq, r.space}
+		ld.spaceOf[r.number] = spaceMapping{seq, r.space, f}
 	}
 }
 
@@ -284,7 +285,8 @@ func (ld *loader) placeSpaces() error {
 			continue // refused by finishTable if it has keys
 		}
 		sp := newSpace(m.space, int(n))
-		sp.mapSeq = m.seq
+		sp.mapSeq, sp.mapFile = m.seq, m.file.slot
+		addLive(m.file, spaceMapBytes(n, m.space))
 		ld.db.spaces[n].Store(sp)
 	}
 	return nil

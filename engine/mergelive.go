@@ -201,9 +201,7 @@ func (v *mover) record(r *record, seq uint64, offset int64, size int) error {
 			}
 		})
 	case kindSpaceMap:
-		if n := int64(r.number); n < int64(len(v.db.spaces)) && v.db.mapSeqOf(int(n)) == seq {
-			v.to.live.Add(int64(size))
-		}
+		v.db.moveMapping(r.number, seq, v.from, v.to)
 	case kindTombstone, kindElemTombstone:
 		// No entry refers to it.
 	}

@@ -236,7 +236,9 @@ func (db *DB) moveFrame(from, to *dataFile, fr *frame, shift int64) error {
 				from.live.Add(-int64(size))
 				to.live.Add(int64(size))
 			})
-		case kindSpaceMap, kindTombstone, kindElemTombstone:
+		case kindSpaceMap:
+			db.moveMapping(r.number, seq, map[*dataFile]bool{from: true}, to)
+		case kindTombstone, kindElemTombstone:
 			// No entry refers to it.
 		}
 		return nil

@@ -190,7 +190,7 @@ func (tx *Tx) settle(at placed) {
 		settleEntry(e, at)
 	}
 	tx.settleElements(files, at)
-	tx.settleMaps(at)
+	tx.settleMaps(files, at)
 	tx.dropUnnamed()
 }
 

@@ -269,6 +269,11 @@ func checkLive(t *testing.T, db *DB) {
 			}
 		}
 	}
+	for n := range db.spaces {
+		if sp := db.spaces[n].Load(); sp.mapSeq != 0 {
+			want[files.bySlot(sp.mapFile).number] += spaceMapBytes(uint32(n), sp.id)
+		}
+	}
 	for _, f := range files.all() {
 		if live := f.live.Load(); live != want[f.number] || live > f.total.Load() {
 			t.Errorf("%s: %d live bytes, counted %d, of %d", f.name(), live, want[f.number], f.total.Load())
