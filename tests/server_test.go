@@ -6,6 +6,7 @@
 //	BITKV_TEST_SUBJECT  a server binary to test instead of a fresh build;
 //	                    "redis-server" tests the suite itself, against the oracle
 //	BITKV_TEST_RACE     not empty: build the server with the race detector
+//	BITKV_TEST_ARGS     more arguments for our server: --index-type plar
 package tests
 
 import (
@@ -162,6 +163,9 @@ func launch(t *testing.T, k kind, dir string, port int, args ...string) *server 
 		done: make(chan struct{}),
 	}
 	s.args = append([]string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir}, k.args...)
+	if k.isOurs() {
+		s.args = append(s.args, strings.Fields(os.Getenv("BITKV_TEST_ARGS"))...)
+	}
 	s.args = append(s.args, args...)
 	out, err := os.Create(s.log)
 	if err != nil {
