@@ -58,8 +58,8 @@ func (tx *Tx) putBitOp(op BitOperation, to []byte, sources []Value, length int, 
 		if _, err := tx.bitOpChunk(op, result, 0, sources); err != nil {
 			return err
 		}
-		tx.noteOverwritten(old, existed)
-		return tx.eng.Put(tx.db, to, m, result)
+		tx.noteOverwritten(tx.db, to, old, existed)
+		return tx.eng.Put(keySpace(tx.db), to, m, result)
 	}
 	c := tx.eng.NewCollection(engine.OrderBytes)
 	for at := 0; at < length; at += chunkBytes {
@@ -76,7 +76,7 @@ func (tx *Tx) putBitOp(op BitOperation, to []byte, sources []Value, length int, 
 			return err
 		}
 	}
-	tx.noteOverwritten(old, existed)
+	tx.noteOverwritten(tx.db, to, old, existed)
 	return tx.putBig(tx.db, to, m, c, length)
 }
 

@@ -33,6 +33,7 @@ const (
 type coll struct {
 	tx      *Tx
 	kind    *kind
+	db      int
 	key     []byte
 	head    engine.Head // of the key as it was; valid if existed
 	existed bool
@@ -40,13 +41,15 @@ type coll struct {
 	tag     uint8 // what the head will have; the types set tagConverted in it
 	small   packed
 	big     *engine.Collection // nil: small
+	ttl     fieldTTL           // of a Hash with field expiries
+	live    []int              // positions of what has not expired; for random alone
 }
 
 // openRead finds a collection for reading. ok is false if the key does not
 // exist; c is an empty collection then. ErrWrongType if it is of another type.
 func (tx *Tx) openRead(key []byte, tag uint8) (c coll, ok bool, err error) {
 	h, ok := tx.read(key, withTouch)
-	c = coll{tx: tx, kind: &kinds[tag], key: key, tag: tag}
+	c = coll{tx: tx, kind: &kinds[tag], db: tx.db, key: key, tag: tag}
 	if ok {
 		err = c.load(&h, 0)
 	}
@@ -58,7 +61,7 @@ func (tx *Tx) openRead(key []byte, tag uint8) (c coll, ok bool, err error) {
 // it. ErrWrongType if it is of another type.
 func (tx *Tx) openWrite(key []byte, tag uint8) (c coll, err error) {
 	h, ok := tx.forWrite(tx.db, key)
-	c = coll{tx: tx, kind: &kinds[tag], key: key, tag: tag}
+	c = coll{tx: tx, kind: &kinds[tag], db: tx.db, key: key, tag: tag}
 	if ok {
 		err = c.load(&h, packedSpare)
 	}
@@ -69,12 +72,12 @@ func (tx *Tx) openWrite(key []byte, tag uint8) (c coll, err error) {
 // expiry included: see replace.
 func (tx *Tx) create(key []byte, tag uint8) coll {
 	h, ok := tx.forWrite(tx.db, key)
-	return coll{tx: tx, kind: &kinds[tag], key: key, tag: tag, head: h, existed: ok, created: true}
+	return coll{tx: tx, kind: &kinds[tag], db: tx.db, key: key, tag: tag, head: h, existed: ok, created: true}
 }
 
 // open makes a collection for reading from a head met in a walk.
-func (tx *Tx) open(h *engine.Head, k *kind) (c coll, err error) {
-	c = coll{tx: tx, kind: k, tag: k.tag}
+func (tx *Tx) open(db int, key []byte, h *engine.Head, k *kind) (c coll, err error) {
+	c = coll{tx: tx, kind: k, db: db, key: key, tag: k.tag}
 	err = c.load(h, 0)
 	return c, err
 }
@@ -86,6 +89,11 @@ func (c *coll) load(h *engine.Head, spare int) error {
 		return ErrWrongType
 	}
 	c.head, c.existed, c.tag = *h, true, h.Tag
+	if hasFieldTTL(h.Tag) {
+		if err := c.loadFieldTTL(); err != nil {
+			return err
+		}
+	}
 	if c.big = h.Collection(); c.big != nil {
 		return nil
 	}
@@ -100,8 +108,11 @@ func (c *coll) load(h *engine.Head, spare int) error {
 	return err
 }
 
-// len is the number of entries.
-func (c *coll) len() int {
+// len is the number of entries that have not expired.
+func (c *coll) len() int { return c.size() - c.ttl.expired }
+
+// size is the number of entries that are there.
+func (c *coll) size() int {
 	if c.big != nil {
 		return c.big.Len()
 	}
@@ -111,7 +122,7 @@ func (c *coll) len() int {
 // makeRoom is called before entries and bytes (see itemBytes) are added: it makes
 // the collection a large one, if it is small and would become too large for that.
 func (c *coll) makeRoom(entries, bytes int) error {
-	if c.big != nil || c.len()+entries <= c.maxPacked() && len(c.small.buf)+bytes <= packedMaxBytes {
+	if c.big != nil || c.size()+entries <= c.maxPacked() && len(c.small.buf)+bytes <= packedMaxBytes {
 		return nil
 	}
 	return c.grow()
@@ -154,12 +165,15 @@ func (c *coll) grow() error {
 // there is listGap between neighbours, so that one can be put between them.
 const (
 	listOrigin = 1 << 63
-	listGap    = 1 << 20
+	listGap    = 1 << 16
 )
 
 // get returns the entry of a Hash, Set or ZSet with a subkey: the value of a
 // field, nothing, or a score.
 func (c *coll) get(subkey []byte) (v Item, ok bool) {
+	if c.fieldExpired(subkey) {
+		return Item{}, false
+	}
 	if c.big != nil {
 		e, ok := c.tx.eng.GetElement(c.big, subkey)
 		return Item{tx: c.tx, elem: e, large: true}, ok
@@ -206,8 +220,18 @@ func (c *coll) put(subkey, value []byte) (isNew bool, err error) {
 	return isNew, nil
 }
 
-// remove takes an entry out of a Hash, Set or ZSet. It reports whether it was there.
+// remove takes an entry out of a Hash, Set or ZSet. It reports whether it was
+// there. One that has expired was not, and is left to those who clean up.
 func (c *coll) remove(subkey []byte) bool {
+	if c.fieldExpired(subkey) {
+		return false
+	}
+	c.forgetFieldTTL(subkey)
+	return c.dropEntry(subkey)
+}
+
+// dropEntry takes an entry out, expired or not.
+func (c *coll) dropEntry(subkey []byte) bool {
 	if c.big != nil {
 		return c.tx.eng.DeleteElement(c.big, subkey)
 	}
@@ -222,7 +246,20 @@ func (c *coll) remove(subkey []byte) bool {
 // field and its value, a member and nothing, a member and its score (in the order
 // of scores), or an element of a list as v, in order; subkey is nil then, or its
 // position. Neither is valid after fn; fn must not change the collection.
-func (c *coll) each(fn func(subkey []byte, v *Item) error) (err error) {
+func (c *coll) each(fn func(subkey []byte, v *Item) error) error {
+	if c.ttl.expired == 0 {
+		return c.eachThere(fn)
+	}
+	return c.eachThere(func(subkey []byte, v *Item) error {
+		if c.fieldExpired(subkey) {
+			return nil
+		}
+		return fn(subkey, v)
+	})
+}
+
+// eachThere is each for all entries, expired or not.
+func (c *coll) eachThere(fn func(subkey []byte, v *Item) error) (err error) {
 	if c.big == nil {
 		return c.eachPacked(fn)
 	}
@@ -267,14 +304,14 @@ func (c *coll) finish(n int64, event string) error {
 	}
 	tx := c.tx
 	if c.len() == 0 {
-		tx.remove(tx.db, c.key, &c.head)
+		tx.remove(c.db, c.key, &c.head)
 	} else if err := c.write(); err != nil {
 		return tx.fail(err)
 	}
 	tx.dirty += n - 1
-	tx.signalModified(tx.db, c.key, c.kind.class, event)
+	tx.signalModified(c.db, c.key, c.kind.class, event)
 	if c.len() == 0 {
-		tx.notify(tx.db, c.key, EventGeneric, "del")
+		tx.notify(c.db, c.key, EventGeneric, "del")
 	}
 	return nil
 }
@@ -284,12 +321,12 @@ func (c *coll) finish(n int64, event string) error {
 func (c *coll) replace(event string) error {
 	tx := c.tx
 	if c.len() > 0 {
-		tx.noteOverwritten(&c.head, c.existed)
+		tx.noteOverwritten(c.db, c.key, &c.head, c.existed)
 		return c.finish(1, event)
 	}
 	if c.existed {
-		tx.remove(tx.db, c.key, &c.head)
-		tx.signalModified(tx.db, c.key, EventGeneric, "del")
+		tx.remove(c.db, c.key, &c.head)
+		tx.signalModified(c.db, c.key, EventGeneric, "del")
 	}
 	return nil
 }
@@ -300,16 +337,20 @@ func (c *coll) write() error {
 	if c.created || !c.existed {
 		expireMs = 0
 	}
+	if err := c.writeFieldTTL(); err != nil {
+		return err
+	}
 	m := tx.putMeta(c.tag, expireMs, &c.head, c.existed)
+	isNew := !c.existed || c.created
 	var err error
 	switch {
-	case c.big == nil:
-		err = tx.eng.Put(tx.db, c.key, m, c.small.buf)
-	case !c.existed || c.big != c.head.Collection() || c.tag != c.head.Tag:
-		err = tx.eng.PutCollection(tx.db, c.key, m, c.big, nil)
+	case c.big == nil && (isNew || c.small.changed || c.tag != c.head.Tag):
+		err = tx.eng.Put(keySpace(c.db), c.key, m, c.small.buf)
+	case c.big != nil && (isNew || c.big != c.head.Collection() || c.tag != c.head.Tag):
+		err = tx.eng.PutCollection(keySpace(c.db), c.key, m, c.big, nil)
 	}
 	if err == nil {
-		tx.notifyNew(tx.db, c.key, c.existed)
+		tx.notifyNew(c.db, c.key, c.existed)
 	}
 	return err
 }

@@ -58,7 +58,7 @@ func fill(tb testing.TB, tx *Tx, key string, tag uint8, n, valueBytes int) (want
 }
 
 func isSmall(tx *Tx, key string) bool {
-	h, ok := tx.eng.Get(tx.db, []byte(key))
+	h, ok := tx.eng.Get(keySpace(tx.db), []byte(key))
 	return ok && h.Collection() == nil
 }
 

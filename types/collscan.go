@@ -20,7 +20,7 @@ const cursorDropBits = 12
 // as in Redis. o.Type means nothing here. fn is as that of each.
 func (c *coll) scan(cursor uint64, o ScanOptions, fn func(subkey []byte, v *Item) error) (next uint64, err error) {
 	visit := func(subkey []byte, v *Item) error {
-		if o.Match != nil && !matchesAll(o.Match) && !Match(o.Match, subkey) {
+		if o.Match != nil && !matchesAll(o.Match) && !Match(o.Match, subkey) || c.fieldExpired(subkey) {
 			return nil
 		}
 		return fn(subkey, v)
@@ -67,6 +67,11 @@ func (c *coll) at(i int) (subkey []byte, v Item) {
 // random calls fn for n entries chosen at random, as Fields.Random says.
 func (c *coll) random(n int, repeated bool, fn func(subkey []byte, v *Item) error) error {
 	size := c.len()
+	if c.ttl.expired > 0 {
+		if err := c.findLive(); err != nil {
+			return err
+		}
+	}
 	switch {
 	case size == 0:
 		return nil
@@ -98,8 +103,24 @@ func (c *coll) random(n int, repeated bool, fn func(subkey []byte, v *Item) erro
 }
 
 func (c *coll) visit(i int, fn func(subkey []byte, v *Item) error) error {
+	if c.live != nil {
+		i = c.live[i]
+	}
 	subkey, v := c.at(i)
 	return fn(subkey, &v)
+}
+
+// findLive notes where the entries are that have not expired.
+func (c *coll) findLive() error {
+	c.live = make([]int, 0, c.len())
+	i := 0
+	return c.eachThere(func(subkey []byte, _ *Item) error {
+		if !c.fieldExpired(subkey) {
+			c.live = append(c.live, i)
+		}
+		i++
+		return nil
+	})
 }
 
 // randomSome chooses n entries in one walk: each with the chance that the number

@@ -30,7 +30,7 @@ func (k Keyspace) Digest() ([20]byte, error) {
 	tx := k.tx
 	var all digest
 	for db := range tx.s.Databases() {
-		if tx.s.eng.Len(db) == 0 {
+		if tx.s.eng.Len(keySpace(db)) == 0 {
 			continue
 		}
 		all.mix(binary.BigEndian.AppendUint32(nil, uint32(db)))
@@ -45,13 +45,13 @@ func (k Keyspace) Digest() ([20]byte, error) {
 
 func (tx *Tx) digestShard(all *digest, db, shard int) (err error) {
 	tx.eng.WithShard(shard, func() {
-		tx.eng.Scan(db, shard, 0, func(key []byte, h engine.Head) bool {
+		tx.eng.Scan(keySpace(db), shard, 0, func(key []byte, h engine.Head) bool {
 			if tx.isExpired(&h) {
 				return true
 			}
 			var d digest
 			d.mix(key)
-			if err = tx.digestHead(&d, &h); err != nil {
+			if err = tx.digestHead(&d, db, key, &h); err != nil {
 				return false
 			}
 			all.xor(d[:])
@@ -62,13 +62,13 @@ func (tx *Tx) digestShard(all *digest, db, shard int) (err error) {
 }
 
 // digestHead adds type, value and expiry of a head.
-func (tx *Tx) digestHead(d *digest, h *engine.Head) error {
+func (tx *Tx) digestHead(d *digest, db int, key []byte, h *engine.Head) error {
 	k, err := knownKind(h.Tag)
 	if err != nil {
 		return err
 	}
 	d.mix(binary.BigEndian.AppendUint32(nil, k.digestType))
-	if err := k.digest(tx, k, d, h); err != nil {
+	if err := k.digest(tx, k, d, db, key, h); err != nil {
 		return err
 	}
 	if h.ExpireMs != 0 {
@@ -77,7 +77,7 @@ func (tx *Tx) digestHead(d *digest, h *engine.Head) error {
 	return nil
 }
 
-func (tx *Tx) digestString(_ *kind, d *digest, h *engine.Head) error {
+func (tx *Tx) digestString(_ *kind, d *digest, _ int, _ []byte, h *engine.Head) error {
 	v, err := tx.valueOf(h)
 	if err != nil {
 		return err
@@ -91,9 +91,9 @@ func (tx *Tx) digestString(_ *kind, d *digest, h *engine.Head) error {
 }
 
 // digestList adds the elements of a list, whose order matters.
-func (tx *Tx) digestList(k *kind, d *digest, h *engine.Head) error {
+func (tx *Tx) digestList(k *kind, d *digest, db int, key []byte, h *engine.Head) error {
 	defer tx.trimArena(len(tx.arena))
-	c, err := tx.open(h, k)
+	c, err := tx.open(db, key, h, k)
 	if err != nil {
 		return err
 	}
@@ -106,9 +106,9 @@ func (tx *Tx) digestList(k *kind, d *digest, h *engine.Head) error {
 
 // digestEntries adds the entries of another collection: their order does not
 // matter. A score is added as Redis prints it there.
-func (tx *Tx) digestEntries(k *kind, d *digest, h *engine.Head) error {
+func (tx *Tx) digestEntries(k *kind, d *digest, db int, key []byte, h *engine.Head) error {
 	defer tx.trimArena(len(tx.arena))
-	c, err := tx.open(h, k)
+	c, err := tx.open(db, key, h, k)
 	if err != nil {
 		return err
 	}
@@ -130,6 +130,9 @@ func (tx *Tx) digestEntries(k *kind, d *digest, h *engine.Head) error {
 		var entry digest
 		entry.mix(subkey)
 		entry.mix(tx.scratch)
+		if c.fieldExpireMs(subkey) != 0 {
+			entry.xor([]byte("!!hexpire!!"))
+		}
 		d.xor(entry[:])
 		return nil
 	})
@@ -142,6 +145,6 @@ func (k Keyspace) DigestValue(key []byte) ([20]byte, error) {
 	if !ok {
 		return d, nil
 	}
-	err := k.tx.digestHead(&d, &h)
+	err := k.tx.digestHead(&d, k.tx.db, key, &h)
 	return d, err
 }

@@ -22,6 +22,8 @@ var (
 	ErrHashNotFloat = errors.New("types: hash value is not a float")
 	// ErrNoKey: the key does not exist, in a command that needs it to.
 	ErrNoKey = errors.New("types: no such key")
+	// ErrIndex: the list has no element at this index.
+	ErrIndex = errors.New("types: index out of range")
 	// ErrTooLong: the string would be longer than MaxValueBytes.
 	ErrTooLong = errors.New("types: string exceeds maximum allowed size")
 	// ErrOffset: a negative offset.

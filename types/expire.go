@@ -82,7 +82,7 @@ func (k Keyspace) Expire(key []byte, atMs int64, cond ExpireCond) bool {
 		tx.signalModified(tx.db, key, EventGeneric, "del")
 		return true
 	}
-	tx.eng.SetExpire(tx.db, key, atMs)
+	tx.eng.SetExpire(keySpace(tx.db), key, atMs)
 	tx.signalModified(tx.db, key, EventGeneric, "expire")
 	return true
 }
@@ -94,7 +94,7 @@ func (k Keyspace) Persist(key []byte) bool {
 	if !ok || h.ExpireMs == 0 {
 		return false
 	}
-	tx.eng.SetExpire(tx.db, key, 0)
+	tx.eng.SetExpire(keySpace(tx.db), key, 0)
 	tx.signalModified(tx.db, key, EventGeneric, "persist")
 	return true
 }

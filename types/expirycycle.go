@@ -82,8 +82,9 @@ func (w *expiryWorker) round(deadline time.Time) {
 	s := w.s
 	expiring := 0
 	for db := range s.Databases() {
-		keys, _ := s.eng.ExpireStats(db)
-		expiring += keys
+		keys, _ := s.eng.ExpireStats(keySpace(db))
+		hashes, _ := s.eng.ExpireStats(fieldSpace(db))
+		expiring += keys + hashes
 	}
 	if expiring == 0 {
 		s.noteStale(0, 1)
@@ -150,11 +151,25 @@ func (s *Store) expireShard(shard int) (removed int, seq uint64, err error) {
 		tx.Rollback()
 		return 0, 0, nil
 	}
-	tx.eng.Expired(shard, due, expireBatch, func(db int, key []byte, _ engine.Head) bool {
-		tx.removeExpired(db, key)
+	var hashes []lateKey // of which fields expire; not to be touched during the walk
+	tx.eng.Expired(shard, due, expireBatch, func(space int, key []byte, h engine.Head) bool {
+		db, fields := ofSpace(space)
+		if fields || hasFieldTTL(h.Tag) {
+			hashes = append(hashes, lateKey{db, string(key)})
+			return true
+		}
+		tx.removeExpired(db, key, h.Tag)
 		removed++
 		return true
 	})
+	for i := range hashes {
+		n, err := tx.expireFields(hashes[i].db, []byte(hashes[i].key), expireBatch)
+		if err != nil {
+			tx.Rollback()
+			return 0, 0, err
+		}
+		removed += n
+	}
 	if seq, err = tx.Commit(); err != nil {
 		return 0, 0, err
 	}
@@ -171,7 +186,11 @@ func (s *Store) removeLate(keys []lateKey) (seq uint64) {
 	}
 	tx := s.Begin(&set, true, 0)
 	for i := range keys {
-		tx.find(keys[i].db, []byte(keys[i].key))
+		if _, err := tx.expireFields(keys[i].db, []byte(keys[i].key), lateFields); err != nil {
+			tx.Rollback()
+			s.expiry.report(err)
+			return 0
+		}
 	}
 	seq, err := tx.Commit()
 	if s.expiry.report(err) {

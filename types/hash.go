@@ -57,7 +57,7 @@ func (h Hash) Set(key []byte, pairs [][]byte) (added int64, err error) {
 		return 0, err
 	}
 	for i := 0; i < len(pairs); i += 2 {
-		isNew, err := c.setField(pairs[i], pairs[i+1])
+		isNew, err := c.setField(pairs[i], pairs[i+1], false)
 		if err != nil {
 			return 0, err
 		}
@@ -68,9 +68,14 @@ func (h Hash) Set(key []byte, pairs [][]byte) (added int64, err error) {
 	return added, c.finish(int64(len(pairs)/2), "hset")
 }
 
-// setField is put that says when Redis would convert the hash.
-func (c *coll) setField(field, value []byte) (isNew bool, err error) {
+// setField is put that says when Redis would convert the hash. The field loses
+// its expiry, unless keepTTL.
+func (c *coll) setField(field, value []byte, keepTTL bool) (isNew bool, err error) {
 	l := c.tx.s.limits.Load()
+	expired := c.fieldExpired(field)
+	if !keepTTL || expired {
+		c.forgetFieldTTL(field)
+	}
 	if max(int64(len(field)), int64(len(value))) > l.HashValue {
 		c.tag |= tagConverted
 	}
@@ -78,7 +83,7 @@ func (c *coll) setField(field, value []byte) (isNew bool, err error) {
 	if int64(c.len()) > l.HashEntries {
 		c.tag |= tagConverted
 	}
-	return isNew, err
+	return isNew || expired, err
 }
 
 // SetNX sets a field that does not exist (HSETNX). It reports whether it did.
@@ -90,7 +95,7 @@ func (h Hash) SetNX(key, field, value []byte) (done bool, err error) {
 	if _, ok := c.get(field); ok {
 		return false, nil
 	}
-	if _, err := c.setField(field, value); err != nil {
+	if _, err := c.setField(field, value, false); err != nil {
 		return false, err
 	}
 	return true, c.finish(1, "hset")
@@ -130,7 +135,7 @@ func (h Hash) IncrBy(key, field []byte, delta int64) (sum int64, err error) {
 		return 0, ErrOverflow
 	}
 	tx.scratch = strconv.AppendInt(tx.scratch[:0], sum, 10)
-	if _, err := c.setField(field, tx.scratch); err != nil {
+	if _, err := c.setField(field, tx.scratch, true); err != nil {
 		return 0, err
 	}
 	return sum, c.finish(1, "hincrby")
@@ -179,7 +184,7 @@ func (h Hash) IncrByFloat(dst, key, field, incr []byte) ([]byte, error) {
 		return dst, ErrNaN
 	}
 	tx.scratch = appendLongDouble(tx.scratch[:0], sum)
-	if _, err := c.setField(field, tx.scratch); err != nil {
+	if _, err := c.setField(field, tx.scratch, true); err != nil {
 		return dst, err
 	}
 	if err := c.finish(1, "hincrbyfloat"); err != nil {

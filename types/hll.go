@@ -73,7 +73,7 @@ func (h HLL) forWrite(key []byte, create bool) (found hll, err error) {
 // a "raw" one.
 func (h *hll) store() error {
 	m := h.tx.putMeta(tagString|tagRaw, h.head.ExpireMs, &h.head, h.existed)
-	h.tx.noteOverwritten(&h.head, h.existed)
+	h.tx.noteOverwritten(h.tx.db, h.key, &h.head, h.existed)
 	if err := h.tx.putString(h.tx.db, h.key, h.sketch, m); err != nil {
 		return h.tx.fail(err)
 	}

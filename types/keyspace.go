@@ -48,7 +48,8 @@ func (k Keyspace) Type(key []byte) string {
 // does nothing and returns false if the destination exists.
 func (k Keyspace) Rename(from, to []byte, nx bool) (done bool, err error) {
 	tx := k.tx
-	if _, ok := tx.forWrite(tx.db, from); !ok {
+	h, ok := tx.forWrite(tx.db, from)
+	if !ok {
 		return false, ErrNoKey
 	}
 	if bytes.Equal(from, to) {
@@ -58,8 +59,8 @@ func (k Keyspace) Rename(from, to []byte, nx bool) (done bool, err error) {
 	if exists && nx {
 		return false, nil
 	}
-	tx.noteOverwritten(&old, exists)
-	if _, err := tx.eng.Rename(tx.db, from, tx.db, to); err != nil {
+	tx.noteOverwritten(tx.db, to, &old, exists)
+	if err := tx.rename(&h, from, tx.db, to); err != nil {
 		return false, tx.fail(err)
 	}
 	tx.signalModified(tx.db, from, EventGeneric, "rename_from")
@@ -79,13 +80,14 @@ func (k Keyspace) Move(key []byte, toDB int) (done bool, err error) {
 	if toDB == tx.db {
 		return false, ErrSameObject
 	}
-	if _, ok := tx.forWrite(tx.db, key); !ok {
+	h, ok := tx.forWrite(tx.db, key)
+	if !ok {
 		return false, nil
 	}
 	if _, exists := tx.forWrite(toDB, key); exists {
 		return false, nil
 	}
-	if _, err := tx.eng.Rename(tx.db, key, toDB, key); err != nil {
+	if err := tx.rename(&h, key, toDB, key); err != nil {
 		return false, tx.fail(err)
 	}
 	tx.signalModified(tx.db, key, EventGeneric, "move_from")
@@ -114,9 +116,14 @@ func (k Keyspace) Copy(from, to []byte, toDB int, replace bool) (done bool, err 
 		return false, nil
 	}
 	meta := tx.putMeta(h.Tag|tagCopy, h.ExpireMs, nil, false)
-	tx.noteOverwritten(&old, exists)
+	tx.noteOverwritten(toDB, to, &old, exists)
 	if err := tx.copyValue(&h, toDB, to, meta); err != nil {
 		return false, tx.fail(err)
+	}
+	if hasFieldTTL(h.Tag) {
+		if err := tx.copyFieldTTL(from, toDB, to); err != nil {
+			return false, tx.fail(err)
+		}
 	}
 	tx.notifyNew(toDB, to, exists)
 	tx.signalModified(toDB, to, EventGeneric, "copy_to")
@@ -146,17 +153,21 @@ func (tx *Tx) copyHead(h *engine.Head, toDB int, to []byte, m engine.Meta) error
 	if err != nil {
 		return err
 	}
-	return tx.eng.Put(toDB, to, m, value)
+	return tx.eng.Put(keySpace(toDB), to, m, value)
 }
 
 // copyEntries copies a collection, in the form that it has.
 func (tx *Tx) copyEntries(k *kind, h *engine.Head, toDB int, to []byte, m engine.Meta) error {
-	from := h.Collection()
-	if from == nil {
+	if h.Collection() == nil {
 		return tx.copyHead(h, toDB, to, m)
 	}
-	c, err := tx.eng.NewCollection(k.order), error(nil)
-	from.AscendAt(0, func(e engine.Element) bool {
+	return tx.copyCollection(h, k.order, keySpace(toDB), to, m)
+}
+
+// copyCollection copies the collection of a head to a key of another keyspace.
+func (tx *Tx) copyCollection(h *engine.Head, order engine.Order, space int, to []byte, m engine.Meta) error {
+	c, err := tx.eng.NewCollection(order), error(nil)
+	h.Collection().AscendAt(0, func(e engine.Element) bool {
 		if tx.scratch, err = tx.eng.AppendElementValue(tx.scratch[:0], &e); err == nil {
 			_, err = tx.eng.PutElement(c, e.Subkey, tx.scratch)
 		}
@@ -165,7 +176,7 @@ func (tx *Tx) copyEntries(k *kind, h *engine.Head, toDB int, to []byte, m engine
 	if err != nil {
 		return err
 	}
-	return tx.eng.PutCollection(toDB, to, m, c, nil)
+	return tx.eng.PutCollection(space, to, m, c, nil)
 }
 
 // SwapDB exchanges two databases. REQUIRES: all shards locked for writing.
@@ -181,7 +192,8 @@ func (k Keyspace) SwapDB(a, b int) error {
 	}
 	tx.touchWatchersOfDB(a, b)
 	tx.touchWatchersOfDB(b, a)
-	tx.eng.SwapSpaces(a, b)
+	tx.eng.SwapSpaces(keySpace(a), keySpace(b))
+	tx.eng.SwapSpaces(fieldSpace(a), fieldSpace(b))
 	return nil
 }
 
@@ -197,20 +209,39 @@ func (k Keyspace) FlushAll() {
 
 func (tx *Tx) flush(db int) {
 	tx.touchWatchersOfDB(db, noDB)
-	n := int64(tx.eng.ClearSpace(db))
+	n := int64(tx.eng.ClearSpace(keySpace(db)))
+	tx.eng.ClearSpace(fieldSpace(db))
 	tx.dirty += n
 	tx.lazyfreed += n
 }
 
 // Size is DBSIZE: expired keys that are still there count, as in Redis.
-func (k Keyspace) Size() int64 { return int64(k.tx.s.eng.Len(k.tx.db)) }
+func (k Keyspace) Size() int64 { return int64(k.tx.s.eng.Len(keySpace(k.tx.db))) }
 
 func (s *Store) hasDB(db int) bool { return db >= 0 && db < s.Databases() }
 
-// noteOverwritten counts the value of a head that is about to be replaced.
-func (tx *Tx) noteOverwritten(old *engine.Head, exists bool) {
-	if exists && old.Collection() != nil {
+// rename moves a key, found as h, with all that belongs to it.
+func (tx *Tx) rename(h *engine.Head, from []byte, toDB int, to []byte) error {
+	if hasFieldTTL(h.Tag) {
+		if _, err := tx.eng.Rename(fieldSpace(tx.db), from, fieldSpace(toDB), to); err != nil {
+			return err
+		}
+	}
+	_, err := tx.eng.Rename(keySpace(tx.db), from, keySpace(toDB), to)
+	return err
+}
+
+// noteOverwritten counts the value of a key that is about to be replaced, and
+// deletes what belongs to it beside its head.
+func (tx *Tx) noteOverwritten(db int, key []byte, old *engine.Head, exists bool) {
+	if !exists {
+		return
+	}
+	if old.Collection() != nil {
 		tx.lazyfreed++
+	}
+	if hasFieldTTL(old.Tag) {
+		tx.eng.Delete(fieldSpace(db), key)
 	}
 }
 

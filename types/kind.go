@@ -24,6 +24,13 @@ const (
 // disk and never changes.
 const tagConverted = 0x10
 
+// tagFieldTTL, in the tag of a Hash, says that fields of it have an expiry: see
+// fieldttl.go. It is on disk and never changes.
+const tagFieldTTL = 0x20
+
+// hasFieldTTL reports whether a tag is that of a Hash with field expiries.
+func hasFieldTTL(tag uint8) bool { return tag&(tagTypeMask|tagFieldTTL) == tagHash|tagFieldTTL }
+
 // kind is what commands for keys of any type need to know about one type. A new
 // type is a row of kinds.
 type kind struct {
@@ -40,7 +47,7 @@ type kind struct {
 	// encoding is what OBJECT ENCODING says.
 	encoding func(tx *Tx, h *engine.Head) (string, error)
 	// digest adds the value to a digest.
-	digest func(tx *Tx, k *kind, d *digest, h *engine.Head) error
+	digest func(tx *Tx, k *kind, d *digest, db int, key []byte, h *engine.Head) error
 	// copy writes the value to another key.
 	copy func(tx *Tx, k *kind, h *engine.Head, toDB int, to []byte, m engine.Meta) error
 	// memory is what the value takes in memory and on disk, the key aside.
@@ -57,7 +64,7 @@ var kinds = [...]kind{
 	tagHash: {
 		name: "hash", tag: tagHash, digestType: 4, order: engine.OrderHash, stride: 2, class: EventHash,
 		maxPacked: func(l *CollectionLimits, _ uint8) int64 { return l.HashEntries },
-		encoding:  encodings("listpack", "hashtable"),
+		encoding:  hashEncoding,
 		digest:    (*Tx).digestEntries, copy: (*Tx).copyEntries, memory: (*Tx).entriesMemory,
 	},
 	tagList: {
@@ -112,6 +119,16 @@ func encodings(compact, converted string) func(*Tx, *engine.Head) (string, error
 		}
 		return compact, nil
 	}
+}
+
+func hashEncoding(_ *Tx, h *engine.Head) (string, error) {
+	switch {
+	case h.Tag&tagConverted != 0:
+		return "hashtable", nil
+	case h.Tag&tagFieldTTL != 0:
+		return "listpackex", nil
+	}
+	return "listpack", nil
 }
 
 // CollectionLimits are the settings up to which Redis keeps a collection in a

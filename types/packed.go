@@ -23,8 +23,9 @@ import (
 //
 // Only parsePacked looks for damage: what it returned is valid, and stays so.
 type packed struct {
-	buf []byte
-	n   int // items
+	buf     []byte
+	n       int  // items
+	changed bool // by replace
 }
 
 // maxItemPrefix is the longest length field.
@@ -112,6 +113,7 @@ func (p *packed) replace(at, n int, items ...[]byte) (next int) {
 		at += copy(p.buf[at:], item)
 	}
 	p.n += len(items) - n
+	p.changed = true
 	return at
 }
 

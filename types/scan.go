@@ -51,7 +51,7 @@ func (k Keyspace) Scan(cursor uint64, o ScanOptions, fn func(key []byte)) (next 
 	for ; shard < tx.s.eng.Shards(); shard++ {
 		end := true
 		tx.eng.WithShard(shard, func() {
-			from, end = tx.eng.Scan(tx.db, shard, from, func(key []byte, h engine.Head) bool {
+			from, end = tx.eng.Scan(keySpace(tx.db), shard, from, func(key []byte, h engine.Head) bool {
 				left--
 				if o.matches(key, &h) && tx.lives(key, &h) {
 					fn(key)
@@ -85,11 +85,9 @@ func matchesAll(pattern []byte) bool { return len(pattern) == 1 && pattern[0] ==
 // has is removed when the transaction has ended: nothing may change during a walk.
 func (tx *Tx) lives(key []byte, h *engine.Head) bool {
 	if !tx.isExpired(h) {
-		return true
+		return !hasFieldTTL(h.Tag) || !tx.allFieldsExpired(tx.db, key, h)
 	}
-	if !tx.s.expiryPaused.Load() && len(tx.late) < maxLateKeys {
-		tx.late = append(tx.late, lateKey{tx.db, string(key)})
-	}
+	tx.noteLate(tx.db, key)
 	return false
 }
 
@@ -116,7 +114,7 @@ func (k Keyspace) Keys(pattern []byte, fn func(key []byte) bool) {
 		return more
 	}
 	for shard := first; shard <= last && more; shard++ {
-		tx.eng.WithShard(shard, func() { tx.eng.AscendPrefix(tx.db, shard, prefix, visit) })
+		tx.eng.WithShard(shard, func() { tx.eng.AscendPrefix(keySpace(tx.db), shard, prefix, visit) })
 	}
 }
 
@@ -131,7 +129,7 @@ func (k Keyspace) Random(dst []byte) (key []byte, ok bool) {
 	for range randomTries {
 		total := 0
 		for i := range lens {
-			tx.eng.WithShard(i, func() { lens[i] = tx.eng.ShardLen(tx.db, i) })
+			tx.eng.WithShard(i, func() { lens[i] = tx.eng.ShardLen(keySpace(tx.db), i) })
 			total += lens[i]
 		}
 		if total == 0 {
@@ -151,7 +149,7 @@ func (k Keyspace) Random(dst []byte) (key []byte, ok bool) {
 
 func (tx *Tx) randomOf(dst []byte, shard int) (key []byte, ok bool) {
 	tx.eng.WithShard(shard, func() {
-		found, h, exists := tx.eng.Random(tx.db, shard, rand.Uint32N)
+		found, h, exists := tx.eng.Random(keySpace(tx.db), shard, rand.Uint32N)
 		if exists && tx.lives(found, &h) {
 			dst, ok = append(dst, found...), true
 		}

@@ -2,6 +2,7 @@ package types
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -66,6 +67,9 @@ func Open(dir string, opt Options) (*Store, error) {
 		return nil, fmt.Errorf("types: negative option: Databases %d, MaxValueBytes %d, Hz %d",
 			opt.Databases, opt.MaxValueBytes, opt.Hz)
 	}
+	if opt.Databases > maxDatabases {
+		return nil, fmt.Errorf("types: %d databases, but there can be %d", opt.Databases, maxDatabases)
+	}
 	s := &Store{opt: opt, log: opt.Engine.Logger}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -77,7 +81,7 @@ func Open(dir string, opt Options) (*Store, error) {
 	s.SetMaxSparseHLL(defaultMaxSparseHLL)
 	s.txPool.New = func() any { return &Tx{s: s} }
 	engineOpt := opt.Engine
-	engineOpt.Spaces = opt.Databases
+	engineOpt.Spaces = spaceCount(opt.Databases)
 	engineOpt.ShardOf = shardHash
 	if engineOpt.NowMs == nil {
 		engineOpt.NowMs = s.NowMs
@@ -87,6 +91,9 @@ func Open(dir string, opt Options) (*Store, error) {
 		return nil, err
 	}
 	s.eng = eng
+	if err := s.checkHidden(); err != nil {
+		return nil, errors.Join(err, eng.Close())
+	}
 	s.openMs = s.NowMs()
 	s.expiry.start(s, opt.Hz)
 	return s, nil
@@ -137,12 +144,12 @@ func (s *Store) AddAll(set *ShardSet) { set.AddAll(s.eng.Shards()) }
 
 // Size is the number of keys in a database, expired ones that are still there
 // included. It locks nothing.
-func (s *Store) Size(db int) int { return s.eng.Len(db) }
+func (s *Store) Size(db int) int { return s.eng.Len(keySpace(db)) }
 
 // ExpireStats is how many keys of a database have an expiry, and the average
 // time they have left in milliseconds. It locks nothing.
 func (s *Store) ExpireStats(db int) (keys int, avgTTLMs int64) {
-	keys, averageMs := s.eng.ExpireStats(db)
+	keys, averageMs := s.eng.ExpireStats(keySpace(db))
 	if keys == 0 {
 		return 0, 0
 	}

@@ -144,7 +144,7 @@ func (s String) Set(key, value []byte, o SetOptions) (done bool, err error) {
 // overwrite writes a string as a whole, in the form for its size, over what the
 // key was.
 func (tx *Tx) overwrite(key, value []byte, m engine.Meta, old *engine.Head, existed bool) error {
-	tx.noteOverwritten(old, existed)
+	tx.noteOverwritten(tx.db, key, old, existed)
 	if err := tx.putString(tx.db, key, value, m); err != nil {
 		return tx.fail(err)
 	}
@@ -154,7 +154,7 @@ func (tx *Tx) overwrite(key, value []byte, m engine.Meta, old *engine.Head, exis
 
 func (tx *Tx) putString(db int, key, value []byte, m engine.Meta) error {
 	if len(value) <= maxHeadBytes {
-		return tx.eng.Put(db, key, m, value)
+		return tx.eng.Put(keySpace(db), key, m, value)
 	}
 	c := tx.eng.NewCollection(engine.OrderBytes)
 	if err := tx.writeChunks(c, 0, value); err != nil {
@@ -312,7 +312,7 @@ func (tx *Tx) patch(key []byte, v *Value, offset int, value []byte) error {
 	buf = pad(buf, newLen)
 	copy(buf[offset:], value)
 	tx.scratch = buf
-	return tx.eng.Put(tx.db, key, m, buf)
+	return tx.eng.Put(keySpace(tx.db), key, m, buf)
 }
 
 // pad appends zeros up to n bytes.

@@ -45,7 +45,7 @@ func (tx *Tx) bigLen(h *engine.Head) (int, error) {
 // putBig writes the head of a chunked string.
 func (tx *Tx) putBig(db int, key []byte, m engine.Meta, c *engine.Collection, n int) error {
 	tx.scratch = binary.BigEndian.AppendUint64(tx.scratch[:0], uint64(n))
-	return tx.eng.PutCollection(db, key, m, c, tx.scratch)
+	return tx.eng.PutCollection(keySpace(db), key, m, c, tx.scratch)
 }
 
 // chunkKey is the subkey of a chunk.

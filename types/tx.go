@@ -132,12 +132,18 @@ func (tx *Tx) isExpired(h *engine.Head) bool {
 // find returns the head of a key that lives. One whose time has come is removed,
 // or kept in mind to be removed.
 func (tx *Tx) find(db int, key []byte) (engine.Head, bool) {
-	h, ok := tx.eng.Get(db, key)
-	if ok && tx.isExpired(&h) {
-		tx.dropExpired(db, key)
+	h, ok := tx.eng.Get(keySpace(db), key)
+	switch {
+	case !ok:
+		return h, false
+	case tx.isExpired(&h):
+		tx.dropExpired(db, key, &h)
+		return engine.Head{}, false
+	case hasFieldTTL(h.Tag) && tx.allFieldsExpired(db, key, &h):
+		tx.dropEmptied(db, key, &h)
 		return engine.Head{}, false
 	}
-	return h, ok
+	return h, true
 }
 
 // access says what a lookup for reading leaves behind.
@@ -190,24 +196,38 @@ func (tx *Tx) remove(db int, key []byte, h *engine.Head) {
 	if h.Collection() != nil {
 		tx.lazyfreed++
 	}
-	tx.eng.Delete(db, key)
+	tx.deleteHead(db, key, h.Tag)
+}
+
+// deleteHead deletes a key with all that belongs to it.
+func (tx *Tx) deleteHead(db int, key []byte, tag uint8) {
+	tx.eng.Delete(keySpace(db), key)
+	if hasFieldTTL(tag) {
+		tx.eng.Delete(fieldSpace(db), key)
+	}
 }
 
 // dropExpired removes a key whose time has come, if the transaction can.
-func (tx *Tx) dropExpired(db int, key []byte) {
-	switch {
-	case tx.s.expiryPaused.Load():
-	case tx.write:
-		tx.removeExpired(db, key)
-	case len(tx.late) < maxLateKeys:
+func (tx *Tx) dropExpired(db int, key []byte, h *engine.Head) {
+	if tx.write && !tx.s.expiryPaused.Load() {
+		tx.removeExpired(db, key, h.Tag)
+		return
+	}
+	tx.noteLate(db, key)
+}
+
+// noteLate keeps a key in mind that has something to be removed when the
+// transaction has ended.
+func (tx *Tx) noteLate(db int, key []byte) {
+	if !tx.s.expiryPaused.Load() && len(tx.late) < maxLateKeys {
 		tx.late = append(tx.late, lateKey{db, string(key)})
 	}
 }
 
 // removeExpired removes a key whose time has come. It is not a change that a
 // save would have to write, so it does not count as dirty.
-func (tx *Tx) removeExpired(db int, key []byte) {
-	tx.eng.Delete(db, key)
+func (tx *Tx) removeExpired(db int, key []byte, tag uint8) {
+	tx.deleteHead(db, key, tag)
 	tx.expired++
 	tx.touchWatchers(db, key)
 	tx.notify(db, key, EventExpired, "expired")

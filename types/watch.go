@@ -58,7 +58,7 @@ func (w *Watcher) Watch(tx *Tx, key []byte) {
 			return
 		}
 	}
-	h, ok := tx.eng.Get(tx.db, key)
+	h, ok := tx.eng.Get(keySpace(tx.db), key)
 	x := &watch{
 		owner:   w,
 		key:     watchedKey{tx.db, string(key)},
@@ -102,7 +102,7 @@ func (w *Watcher) DirtyAt(tx *Tx) bool {
 		if x.isExpired() {
 			continue
 		}
-		h, ok := tx.eng.Get(x.key.db, []byte(x.key.key))
+		h, ok := tx.eng.Get(keySpace(x.key.db), []byte(x.key.key))
 		if ok && tx.isExpired(&h) {
 			return true
 		}
@@ -152,7 +152,7 @@ func (tx *Tx) touchWatchers(db int, key []byte) {
 	defer shard.mu.Unlock()
 	for _, x := range shard.keys[watchedKey{db, string(key)}] {
 		if x.expired {
-			if _, exists := tx.eng.Get(db, key); !exists {
+			if _, exists := tx.eng.Get(keySpace(db), key); !exists {
 				x.expired = false // an expired key was removed: nothing changed
 				continue
 			}
@@ -185,11 +185,11 @@ func (tx *Tx) touchWatchersOfDB(db, replacement int) {
 }
 
 func (tx *Tx) touchReplaced(key watchedKey, replacement int, list []*watch) {
-	_, isHere := tx.eng.Get(key.db, []byte(key.key))
+	_, isHere := tx.eng.Get(keySpace(key.db), []byte(key.key))
 	var willBe, willBeExpired bool
 	if replacement != noDB {
 		var h engine.Head
-		h, willBe = tx.eng.Get(replacement, []byte(key.key))
+		h, willBe = tx.eng.Get(keySpace(replacement), []byte(key.key))
 		willBeExpired = willBe && tx.isExpired(&h)
 	}
 	if !isHere && !willBe {

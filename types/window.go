@@ -141,7 +141,7 @@ func (w *window) finish() error {
 	newHead := w.grown || w.head.Tag != m.Tag
 	switch {
 	case w.coll == nil && (w.dirty || newHead):
-		return tx.eng.Put(tx.db, w.key, m, pad(w.buf, w.len))
+		return tx.eng.Put(keySpace(tx.db), w.key, m, pad(w.buf, w.len))
 	case w.coll == nil:
 		return nil
 	}

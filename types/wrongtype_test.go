@@ -13,7 +13,7 @@ import (
 // putRaw writes a head as no command of this package would.
 func putRaw(t *testing.T, tx *Tx, key string, tag uint8, value []byte) {
 	t.Helper()
-	if err := tx.eng.Put(tx.db, []byte(key), engine.Meta{Tag: tag}, value); err != nil {
+	if err := tx.eng.Put(keySpace(tx.db), []byte(key), engine.Meta{Tag: tag}, value); err != nil {
 		t.Fatal(err)
 	}
 }
