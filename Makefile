@@ -13,6 +13,12 @@ GOLANGCI      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 GOLANGCI_VER  := v2.15.0
 GOLANGCI_DIR  := $(CURDIR)/.cache/golangci-lint-$(GOLANGCI_VER)
 
+# The black-box tests start a server that go test's cache knows nothing of, so they
+# are never cached; and they run alone, because some of them measure time. RACED
+# are those that run a server built with the race detector as well.
+UNIT          = $(filter-out bitkv/tests,$(shell $(GO) list ./...))
+RACED         := Transcripts|Differential|Kill9|GoRedis|BadInput|Linearizable|MaxClients
+
 .DEFAULT_GOAL := help
 .PHONY: help build release run test race fuzz crash diff bench bench-full lint fmt check deps clean
 
@@ -34,13 +40,15 @@ run: build ## build, and serve port 6379 (PORT=) with the data in ./data (DATA=)
 
 test: deps ## vet and every test; installs redis-server for the oracle if it is missing
 	$(GO) vet ./...
-	$(GO) test -timeout 20m ./...
-	$(GO) test -race -short -timeout 20m ./engine/... ./types/... ./resp/...
-	BITKV_TEST_RACE=1 BITKV_DIFF_COMMANDS=50000 BITKV_CRASH_CYCLES=30 \
-		$(GO) test -count=1 -timeout 20m -run 'Transcripts|Differential|Kill9|GoRedis|BadInput' ./tests
+	$(GO) test -timeout 20m $(UNIT)
+	$(GO) test -count=1 -timeout 20m ./tests
+	$(GO) test -race -timeout 20m $(UNIT)
+	BITKV_TEST_RACE=1 BITKV_DIFF_COMMANDS=50000 BITKV_CRASH_CYCLES=30 BITKV_LINEAR_HISTORIES=30 \
+		$(GO) test -count=1 -timeout 20m -run '$(RACED)' ./tests
 
 race: deps ## every test with the race detector, in the tests and in the server they start
-	BITKV_TEST_RACE=1 $(GO) test -race -timeout 60m ./...
+	$(GO) test -race -timeout 60m $(UNIT)
+	BITKV_TEST_RACE=1 $(GO) test -race -count=1 -timeout 60m ./tests
 
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@set -e; for pkg in $$($(GO) list ./...); do \
