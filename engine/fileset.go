@@ -126,7 +126,3 @@ func (db *DB) newLogFile() (*dataFile, error) {
 	}
 	return f, nil
 }
-
-// recordFile returns the file that holds the newest record of an entry, for its
-// counters, or nil if that is not known.
-func (s *fileSet) recordFile(slot uint16) *dataFile { return s.bySlot(slot) }

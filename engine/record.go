@@ -42,8 +42,6 @@ const (
 const (
 	// maxRecordOverhead is the most that a record has beside key and value.
 	maxRecordOverhead = 4 + 1 + 1 + 1 + 5 + 5 + 5 + 8 + 8
-	// minRecordBytes is the shortest record: a tombstone of an empty key.
-	minRecordBytes = 4 + 1 + 1 + 1
 	// maxValueBytes is the longest value; a frame must be able to hold it.
 	maxValueBytes = MaxFrameBytes - MaxKeyBytes - maxRecordOverhead
 	// maxInlineBytes is the longest value that is kept in the keydir.

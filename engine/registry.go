@@ -48,10 +48,6 @@ func (r *collRegistry) at(n uint32) *Collection { return r.slot(n).coll.Load() }
 func (r *collRegistry) add(c *Collection) uint32 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.addLocked(c)
-}
-
-func (r *collRegistry) addLocked(c *Collection) uint32 {
 	var n uint32
 	if k := len(r.free); k > 0 {
 		n, r.free = r.free[k-1], r.free[:k-1]
@@ -68,18 +64,6 @@ func (r *collRegistry) addLocked(c *Collection) uint32 {
 	s.coll.Store(c)
 	r.byID[c.id] = n
 	return n
-}
-
-// getOrAdd returns the number of a collection, which is made by create if there
-// is none of that id.
-func (r *collRegistry) getOrAdd(id CollectionID, create func() *Collection) (*Collection, uint32) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if n, ok := r.byID[id]; ok {
-		return r.at(n), n
-	}
-	c := create()
-	return c, r.addLocked(c)
 }
 
 // get returns the collection of an id, or nil. Its owner may drop it unless the

@@ -34,8 +34,8 @@ func (l *log) rescue() error {
 	// lost is set. The lock is not kept, for a commit that waits for it has shard
 	// locks, which are taken below.
 	l.spareMu.Lock()
-	l.spareMu.Unlock() //nolint:staticcheck // see above
 	l.mu.Lock()
+	l.spareMu.Unlock()
 	if l.lost == nil || l.failed != nil {
 		defer l.mu.Unlock()
 		return l.failed
