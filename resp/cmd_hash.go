@@ -28,16 +28,16 @@ var hashBindings = map[string]binding{
 
 // item appends a value as a bulk string, straight from where it is. What could
 // not be read is not a reply: see failFrom.
-func (c *client) item(v *types.Item) error {
-	from := len(c.buf)
-	c.bulkHeader(v.Len())
-	buf, err := v.AppendTo(c.buf)
+func (r *reply) item(v *types.Item) error {
+	from := len(r.buf)
+	r.bulkHeader(v.Len())
+	buf, err := v.AppendTo(r.buf)
 	if err != nil {
-		c.buf = c.buf[:from]
+		r.buf = r.buf[:from]
 		return err
 	}
-	c.buf = buf
-	c.bulkEnd()
+	r.buf = buf
+	r.bulkEnd()
 	return nil
 }
 

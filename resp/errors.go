@@ -176,6 +176,7 @@ var typesErrors = []struct {
 	{types.ErrHashNotInteger, errHashNotInt},
 	{types.ErrHashNotFloat, errHashNotFloat},
 	{types.ErrNoKey, errNoKey},
+	{types.ErrIndex, errIndexRange},
 	{types.ErrTooLong, errTooLong},
 	{types.ErrOffset, errOffset},
 	{types.ErrSameObject, errSameObject},

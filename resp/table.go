@@ -92,6 +92,7 @@ func allBindings() []map[string]binding {
 		infoBindings,
 		keyspaceBindings,
 		latencyBindings,
+		listBindings,
 		objectBindings,
 		serverBindings,
 		slowlogBindings,
