@@ -131,6 +131,15 @@ func TestB12DamageInTheMiddleIsRefused(t *testing.T) {
 			t.Errorf("got %v, want the offset and the repair command", e)
 		}
 	})
+	t.Run("log without SYNCED", func(t *testing.T) {
+		x := newTrusted(t, nil)
+		x.fill("a", 5)
+		x.image(crashKill)
+		name, _ := x.lastData()
+		x.m.setContents(filepath.Join(crashDir, syncMarkName), nil)
+		x.damage(name, func(b []byte) []byte { b[300] ^= 1; return b })
+		x.wantCorrupt(name)
+	})
 	t.Run("last frame of the log", func(t *testing.T) {
 		x := newTrusted(t, nil)
 		x.fill("a", 5)

@@ -123,6 +123,22 @@ func (x *trusted) merge(ratio float64) {
 	}
 }
 
+// expire changes the expiry of a key.
+func (x *trusted) expire(key string, expireMs int64) {
+	x.t.Helper()
+	tx := beginAll(x.db, true)
+	if !tx.SetExpire(0, []byte(key), expireMs) {
+		x.t.Errorf("expire: %s does not exist", key)
+	}
+	seq, err := tx.Commit()
+	if err == nil {
+		err = x.db.Ack(seq)
+	}
+	if err != nil {
+		x.t.Fatalf("expire %s: %v", key, err)
+	}
+}
+
 // seal makes everything written so far immutable.
 func (x *trusted) seal() {
 	x.t.Helper()
@@ -293,12 +309,12 @@ func TestB03MergeNeverWritesAnOldValueOverANewerOne(t *testing.T) {
 			x.put("k", old)
 			x.put("short", "old")
 			x.put("expires", old)
+			x.expire("expires", 1<<60)
 			x.duringMerge(step, func() {
 				x.put("k", now)
 				x.put("short", "new")
-				if err := x.db.PutExpire([]byte("expires"), []byte(now), 1<<60); err != nil {
-					t.Error(err)
-				}
+				x.put("expires", now)
+				x.expire("expires", 1<<61)
 			})
 			for range 2 {
 				x.want("k", now)
@@ -479,6 +495,73 @@ func TestB07MergeRunsWithReadsWritesIteratorsAndBackups(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// TestB07BackupIsAPrefixAlthoughAMergeEnds lets a merge run between the sealing
+// of the active file and the choice of the files, which it must not commit there:
+// it leaves out a value because of one that the backup does not have.
+func TestB07BackupIsAPrefixAlthoughAMergeEnds(t *testing.T) {
+	x := newTrusted(t, nil)
+	x.put("k", strings.Repeat("old", 20))
+	merged := make(chan error, 1)
+	var once sync.Once
+	x.m.setHook(func(c memCall) memFault {
+		if c.op != opCreate || !strings.HasSuffix(c.name, hintSuffix+tmpSuffix) {
+			return memFault{}
+		}
+		once.Do(func() {
+			x.m.mu.Unlock()
+			defer x.m.mu.Lock()
+			x.put("k", strings.Repeat("new", 20))
+			go func() { merged <- x.db.mergeIfDue() }()
+			select {
+			case err := <-merged:
+				merged <- err
+			case <-time.After(200 * time.Millisecond): // it waits, as it should
+			}
+		})
+		return memFault{}
+	})
+	if err := x.db.Backup(context.Background(), "/backup"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-merged; err != nil {
+		t.Error(err)
+	}
+	if n := x.db.Stats().Merge.Merges; n != 1 {
+		t.Errorf("%d merges ran, want 1", n)
+	}
+	x.want("k", strings.Repeat("new", 20))
+	x.close()
+	db, err := Open("/backup", x.opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.db = db
+	x.want("k", strings.Repeat("old", 20))
+	x.close()
+}
+
+// TestMergeSyncsTheLogBeforeItDropsWhatTheLogReplaced: a value is dead because
+// of a newer one that is in the active file and not on the disk yet.
+func TestMergeSyncsTheLogBeforeItDropsWhatTheLogReplaced(t *testing.T) {
+	x := newTrusted(t, func(o *Options) { o.Sync = SyncNever })
+	x.put("replaced", strings.Repeat("old", 20))
+	x.put("deleted", strings.Repeat("old", 20))
+	x.seal()
+	x.put("replaced", strings.Repeat("new", 20))
+	x.delete("deleted")
+	if err := x.db.mergeIfDue(); err != nil {
+		t.Fatal(err)
+	}
+	if n := x.db.Stats().Merge.Merges; n != 1 {
+		t.Fatalf("%d merges ran, want 1", n)
+	}
+	x.crash(crashLost)
+	// The merge synced the log: what it left out is not the newest any more.
+	x.want("replaced", strings.Repeat("new", 20))
+	x.want("deleted", "-")
+	x.close()
 }
 
 func TestB08TheActiveFileIsNeverAnInput(t *testing.T) {
