@@ -37,6 +37,17 @@ const (
 	errHashNotFloat = "ERR hash value is not a float"
 	errNoValues     = "ERR NOVALUES option can only be used in HSCAN"
 
+	errScoreNaN       = "ERR resulting score is not a number (NaN)"
+	errZAddNXXX       = "ERR XX and NX options at the same time are not compatible"
+	errZAddGTLTNX     = "ERR GT, LT, and/or NX options at the same time are not compatible"
+	errZAddIncr       = "ERR INCR option supports a single increment-element pair"
+	errRangeNotFloat  = "ERR min or max is not a float"
+	errRangeNotLex    = "ERR min or max not valid string range item"
+	errRangeLimit     = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
+	errRangeLexScores = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
+	errWeight         = "ERR weight value is not a float"
+	errLimitNegative  = "ERR LIMIT can't be negative"
+
 	errExpireNXOther = "ERR NX and XX, GT or LT options at the same time are not compatible"
 	errExpireGTLT    = "ERR GT and LT options at the same time are not compatible"
 
@@ -135,6 +146,11 @@ func errPFDebug(sub []byte) string {
 	return "ERR Unknown PFDEBUG subcommand '" + string(cutText(sub, len(sub))) + "'"
 }
 
+// errNoInputKeys is for a command over several sorted sets, by its name, without any.
+func errNoInputKeys(name string) string {
+	return "ERR at least 1 input key is needed for '" + name + "' command"
+}
+
 // errExpireTime is for an expiry that a command (by its lower-case name) does
 // not take.
 func errExpireTime(name string) string {
@@ -175,6 +191,7 @@ var typesErrors = []struct {
 	{types.ErrInfinite, errInfinite},
 	{types.ErrHashNotInteger, errHashNotInt},
 	{types.ErrHashNotFloat, errHashNotFloat},
+	{types.ErrScoreNaN, errScoreNaN},
 	{types.ErrNoKey, errNoKey},
 	{types.ErrIndex, errIndexRange},
 	{types.ErrTooLong, errTooLong},

@@ -103,17 +103,8 @@ func (r *reply) bool(b bool) {
 
 // double appends a floating-point number; in RESP2 a bulk string.
 func (r *reply) double(f float64) {
-	var text []byte
-	switch {
-	case math.IsInf(f, 1):
-		text = []byte("inf")
-	case math.IsInf(f, -1):
-		text = []byte("-inf")
-	case math.IsNaN(f):
-		text = []byte("nan")
-	default:
-		text = strconv.AppendFloat(make([]byte, 0, 32), f, 'g', 17, 64)
-	}
+	var few [32]byte
+	text := appendDouble(few[:0], f)
 	if r.proto != 3 {
 		r.bulk(text)
 		return
@@ -121,6 +112,22 @@ func (r *reply) double(f float64) {
 	r.buf = append(r.buf, ',')
 	r.buf = append(r.buf, text...)
 	r.buf = append(r.buf, '\r', '\n')
+}
+
+// appendDouble appends a number as C's printf does with %.17g.
+func appendDouble(dst []byte, f float64) []byte {
+	switch {
+	case f == math.Trunc(f) && math.Abs(f) < 1e15 && (f != 0 || !math.Signbit(f)):
+		return strconv.AppendInt(dst, int64(f), 10)
+	case math.IsInf(f, 1):
+		return append(dst, "inf"...)
+	case math.IsInf(f, -1):
+		return append(dst, "-inf"...)
+	case math.IsNaN(f):
+		return append(dst, "nan"...)
+	default:
+		return strconv.AppendFloat(dst, f, 'g', 17, 64)
+	}
 }
 
 // verbatim appends a verbatim string; format has three letters ("txt"). In RESP2

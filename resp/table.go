@@ -100,6 +100,7 @@ func allBindings() []map[string]binding {
 		memoryBindings,
 		clusterBindings,
 		debugBindings,
+		zsetBindings,
 	}
 }
 

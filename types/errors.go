@@ -20,6 +20,8 @@ var (
 	ErrHashNotInteger = errors.New("types: hash value is not an integer")
 	// ErrHashNotFloat: HINCRBYFLOAT of a value that is not a float.
 	ErrHashNotFloat = errors.New("types: hash value is not a float")
+	// ErrScoreNaN: the sum of an infinite score and its opposite.
+	ErrScoreNaN = errors.New("types: resulting score is not a number")
 	// ErrNoKey: the key does not exist, in a command that needs it to.
 	ErrNoKey = errors.New("types: no such key")
 	// ErrIndex: the list has no element at this index.
