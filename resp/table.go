@@ -95,6 +95,7 @@ func allBindings() []map[string]binding {
 		listBindings,
 		objectBindings,
 		serverBindings,
+		setTypeBindings,
 		slowlogBindings,
 		stringBindings,
 		memoryBindings,

@@ -1,0 +1,166 @@
+package resp
+
+import "bitkv/types"
+
+// setTypeBindings are the commands of sets, but for those over several of them
+// (cmd_setops.go). (SET is in cmd_set.go.)
+var setTypeBindings = map[string]binding{
+	"sadd":        {run: cmdSAdd},
+	"scard":       {run: cmdSCard},
+	"sismember":   {run: cmdSIsMember},
+	"smembers":    {run: cmdSMembers},
+	"smismember":  {run: cmdSMIsMember},
+	"smove":       {run: cmdSMove},
+	"spop":        {run: cmdSPop},
+	"srandmember": {run: cmdSRandMember},
+	"srem":        {run: cmdSRem},
+	"sscan":       {run: cmdSScan},
+}
+
+// setMembers finds a set for reading. ok is false if an error was replied.
+func (c *client) setMembers(key []byte) (m types.Members, ok bool) {
+	m, err := c.tx.Set().Find(key)
+	if err != nil {
+		c.fail(err)
+	}
+	return m, err == nil
+}
+
+func cmdSAdd(c *client, args [][]byte) {
+	n, err := c.tx.Set().Add(args[1], args[2:])
+	c.intOrFail(n, err)
+}
+
+func cmdSRem(c *client, args [][]byte) {
+	n, err := c.tx.Set().Rem(args[1], args[2:])
+	c.intOrFail(n, err)
+}
+
+func cmdSMove(c *client, args [][]byte) {
+	done, err := c.tx.Set().Move(args[1], args[2], args[3])
+	c.doneOrFail(done, err)
+}
+
+func cmdSCard(c *client, args [][]byte) {
+	if m, ok := c.setMembers(args[1]); ok {
+		c.int(int64(m.Len()))
+	}
+}
+
+func cmdSIsMember(c *client, args [][]byte) {
+	if m, ok := c.setMembers(args[1]); ok {
+		c.oneIf(m.Has(args[2]))
+	}
+}
+
+func cmdSMIsMember(c *client, args [][]byte) {
+	m, ok := c.setMembers(args[1])
+	if !ok {
+		return
+	}
+	c.array(len(args) - 2)
+	for _, member := range args[2:] {
+		c.oneIf(m.Has(member))
+	}
+}
+
+// member appends a member as a bulk string.
+func (c *client) member(member []byte) error {
+	c.bulk(member)
+	return nil
+}
+
+func cmdSMembers(c *client, args [][]byte) {
+	m, ok := c.setMembers(args[1])
+	if !ok {
+		return
+	}
+	from := len(c.buf)
+	c.setHeader(m.Len())
+	c.failFrom(from, m.Each(c.member))
+}
+
+// cmdSPop is SPOP key [count].
+func cmdSPop(c *client, args [][]byte) {
+	if len(args) > 3 {
+		c.err(errSyntax)
+		return
+	}
+	count := int64(1)
+	if len(args) == 3 {
+		var ok bool
+		if count, ok = parseInt(args[2]); !ok || count < 0 {
+			c.err(errNotPositiveInt)
+			return
+		}
+	}
+	popped, err := c.tx.Set().Pop(args[1], count)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	from := len(c.buf)
+	switch {
+	case len(args) == 3:
+		c.setHeader(popped.Len())
+	case popped.Len() == 0:
+		c.null()
+		return
+	}
+	c.failFrom(from, popped.Each(c.bulk))
+}
+
+// cmdSRandMember is SRANDMEMBER key [count].
+func cmdSRandMember(c *client, args [][]byte) {
+	if len(args) > 3 {
+		c.err(errSyntax)
+		return
+	}
+	count := int64(1)
+	if len(args) == 3 {
+		var ok bool
+		if count, ok = c.argCount(args[2]); !ok {
+			return
+		}
+	}
+	m, ok := c.setMembers(args[1])
+	if !ok {
+		return
+	}
+	entry := func(member []byte, _ *types.Item) error { return c.member(member) }
+	switch {
+	case len(args) == 3:
+		c.randomEntries(&m, count, 1, entry)
+	case m.Len() == 0:
+		c.null()
+	default:
+		c.failFrom(len(c.buf), m.Random(1, false, entry))
+	}
+}
+
+// cmdSScan is SSCAN key cursor [MATCH pattern] [COUNT count].
+func cmdSScan(c *client, args [][]byte) {
+	cursor, ok := parseCursor(args[2])
+	if !ok {
+		c.err(errInvalidCursor)
+		return
+	}
+	m, ok := c.setMembers(args[1])
+	if !ok {
+		return
+	}
+	if m.Len() == 0 {
+		args = args[:3] // Redis does not look at the options then
+	}
+	o, ok := c.elementScanOptions(args[3:], nil)
+	if !ok {
+		return
+	}
+	c.scanReply(func() (next uint64, n int, err error) {
+		next, err = m.Scan(cursor, o, func(member []byte) error {
+			n++
+			return c.member(member)
+		})
+		return next, n, err
+	})
+}
