@@ -43,6 +43,7 @@ type log struct {
 	spare    *dataFile // the next active file, in the MANIFEST already
 	nextSeq  uint64
 	chunk    *tailChunk // the last chunk of active
+	diskFull bool       // there was no room when room was last asked for
 	closed   bool
 	// stalled says why the tail could not be written; nil once it was. Commits
 	// are refused meanwhile.
@@ -99,8 +100,10 @@ func (l *log) append(frame []byte, records uint64, small bool) (placed, error) {
 			l.mu.Unlock()
 			return p, nil
 		}
+		wasFull := l.diskFull
 		l.mu.Unlock()
-		if err := wait(); err != nil {
+		// The reserve is for small ones, but only once it is known that they need it.
+		if err := wait(); err != nil && (!small || wasFull || !errors.Is(err, ErrNoSpace)) {
 			return placed{}, err
 		}
 	}
@@ -125,8 +128,19 @@ func (l *log) roomForLocked(n int64, small bool) (wait func() error) {
 	opt := &l.db.opt
 	p := &l.active.log
 	if p.end > fileHeaderBytes && p.end+n+footerBytes > opt.DataFileBytes {
+		if small && l.diskFull && p.end+n+footerBytes <= p.allocated {
+			return nil // there is no next file, but the reserve of this one
+		}
 		if l.spare == nil {
 			return l.prepareSpare
+		}
+		// A next file without room is of no use, and would leave the reserve behind.
+		need := fileHeaderBytes + n + footerBytes
+		if !small {
+			need += l.reserve()
+		}
+		if spare := l.spare; !opt.NoPreallocate && need > spare.log.allocated {
+			return func() error { return l.reserveRoom(spare, need, true) }
 		}
 		l.rotateLocked()
 		p = &l.active.log
@@ -234,6 +248,7 @@ func (l *log) prepareSpare() error {
 	f, err := l.db.newLogFile()
 	if err != nil {
 		if isNoSpace(err) {
+			l.setDiskFull(true)
 			return fmt.Errorf("%w: %w", ErrNoSpace, err)
 		}
 		return fmt.Errorf("%w: %w", ErrFailed, err)
@@ -252,14 +267,20 @@ func (l *log) prepareSpare() error {
 	return nil
 }
 
+func (l *log) setDiskFull(full bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.diskFull = full
+}
+
 // reserveRoom reserves room in file up to need at least and, if it can, a step
 // more. must says that somebody waits, so that failing is ErrNoSpace.
 func (l *log) reserveRoom(file *dataFile, need int64, must bool) error {
-	l.spareMu.Lock()
-	defer l.spareMu.Unlock()
+	file.room.Lock()
+	defer file.room.Unlock()
 	l.mu.Lock()
-	// Only the active file gets room: one that was sealed meanwhile must not grow.
-	enough := file.log.allocated >= need || file != l.active
+	// One that was, or is about to be, sealed must not grow.
+	enough := file.log.allocated >= need || file != l.active && file != l.spare
 	l.mu.Unlock()
 	if enough {
 		return nil
@@ -274,8 +295,10 @@ func (l *log) reserveRoom(file *dataFile, need int64, must bool) error {
 	defer l.mu.Unlock()
 	if err == nil {
 		file.log.allocated = to
+		l.diskFull = false
 		return nil
 	}
+	l.diskFull = l.diskFull || isNoSpace(err)
 	if !isNoSpace(err) {
 		return fmt.Errorf("%w: reserve room in %s: %w", ErrFailed, file.name(), err)
 	}

@@ -51,15 +51,20 @@ func (m *merger) runGroups(todo []*dataFile) error {
 		if err != nil {
 			return err
 		}
+		done := m.done
 		m.group, todo = m.db.takeGroup(todo, free)
-		m.fromReserve = len(m.group) == 0 && m.db.hasReserve()
-		if m.fromReserve {
-			m.group, todo = m.db.takeGroup(todo, m.db.reserveSize())
+		err = fmt.Errorf("%w: %d bytes are not enough to merge any file", ErrNoSpace, free)
+		if len(m.group) > 0 {
+			err = m.runGroup()
 		}
-		if len(m.group) == 0 {
-			return fmt.Errorf("%w: %d bytes are not enough to merge any file", ErrNoSpace, free)
+		if errors.Is(err, ErrNoSpace) && m.db.hasReserve() {
+			// Also if the log took the room that there was meanwhile.
+			m.fromReserve, m.done = true, done
+			if m.group, todo = m.db.takeGroup(append(m.group, todo...), m.db.reserveSize()); len(m.group) > 0 {
+				err = m.runGroup()
+			}
 		}
-		if err := m.runGroup(); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -68,6 +68,9 @@ func (db *DB) open() error {
 	}
 	// Nothing on the disk was changed so far: a directory that is refused stays as
 	// it is.
+	if err := db.roomToOpen(tails); err != nil {
+		return err
+	}
 	if err := m.renew(); err != nil {
 		return err
 	}

@@ -75,6 +75,25 @@ func (db *DB) makeReserve() (held bool, err error) {
 	return true, nil
 }
 
+// roomToOpen makes room if the disk is so full that Open could not write a
+// MANIFEST and begin a data file: it gives up RESERVE, and the room that was
+// reserved behind the end of the log, of which nothing but zeros is cut here.
+func (db *DB) roomToOpen(tails []logTail) error {
+	free, err := db.opt.FS.FreeBytes(db.dir)
+	if err != nil || free >= db.reserveSize()/2 {
+		return err
+	}
+	for _, t := range tails {
+		if t.cut > 0 {
+			continue
+		}
+		if err := t.file.file.Truncate(t.dataEnd); err != nil {
+			return err
+		}
+	}
+	return removeIfExists(db.opt.FS, filepath.Join(db.dir, reserveName))
+}
+
 // hasReserve reports whether there is a RESERVE.
 func (db *DB) hasReserve() bool {
 	r := &db.merge.reserve

@@ -698,7 +698,7 @@ func fullDisk(t *testing.T, policy SyncPolicy) {
 		t.Fatalf("merge on a full disk: %v", err)
 	}
 	time.Sleep(3 * time.Second)
-	for i := range deleted / 3 {
+	for i := range deleted / 20 {
 		x.put(fmt.Sprintf("new%05d", i), strings.Repeat("w", 500))
 	}
 	for _, mode := range []crashMode{crashKill, crashKept} {
