@@ -96,6 +96,7 @@ func allBindings() []map[string]binding {
 		objectBindings,
 		serverBindings,
 		setTypeBindings,
+		setOpBindings,
 		slowlogBindings,
 		stringBindings,
 		memoryBindings,

@@ -1,0 +1,6 @@
+package resp
+
+// Errors of the commands of sets.
+const (
+	errManyKeys = "ERR Number of keys can't be greater than number of args"
+)
