@@ -22,10 +22,12 @@ import (
 //	BITKV_LINEAR_SEED       the seed, random and printed if not set
 const (
 	linearHistories = 100
-	linearClients   = 6
-	linearOps       = 30 // each client's in one history
+	linearClients   = 5
+	linearOps       = 20 // each client's in one history
+	linearAfterKill = 4  // each client's after a kill: what is open to the end makes the search long
 	linearKills     = 4  // one in so many histories has a kill in it
-	linearCheckFor  = 20 * time.Second
+	linearCheckFor  = 10 * time.Second
+	linearUndecided = 20 // at most one history in so many may take longer than that
 )
 
 // linearOp is one command or transaction.
@@ -138,11 +140,12 @@ func TestLinearizable(t *testing.T) {
 	}
 	dir := t.TempDir()
 	s := startIn(t, ours, dir, args...)
+	undecided := 0
 	for i := range n {
 		h := &history{seed: seed, n: uint64(i), began: time.Now(), addr: s.addr}
 		var wg sync.WaitGroup
 		for c := range linearClients {
-			wg.Go(func() { h.client(c) })
+			wg.Go(func() { h.client(c, linearOps) })
 		}
 		if i%linearKills == linearKills-1 {
 			time.Sleep(time.Duration(rand.IntN(4000)) * time.Microsecond) // the moment of the kill
@@ -151,7 +154,7 @@ func TestLinearizable(t *testing.T) {
 			s = startIn(t, ours, dir, args...)
 			h.addr = s.addr
 			for c := range linearClients { // what is there now belongs to the history
-				wg.Go(func() { h.client(linearClients + c) })
+				wg.Go(func() { h.client(linearClients+c, linearAfterKill) })
 			}
 		}
 		wg.Wait()
@@ -159,9 +162,13 @@ func TestLinearizable(t *testing.T) {
 		case porcupine.Illegal:
 			t.Fatalf("history %d is not linearizable:\n%s", i, h)
 		case porcupine.Unknown:
-			t.Errorf("history %d: no answer within %v", i, linearCheckFor)
+			t.Logf("history %d: no answer within %v", i, linearCheckFor)
+			undecided++
 		case porcupine.Ok:
 		}
+	}
+	if undecided > n/linearUndecided {
+		t.Errorf("%d of %d histories were not decided", undecided, n)
 	}
 }
 
@@ -175,15 +182,15 @@ type history struct {
 	ops []porcupine.Operation
 }
 
-// client does its operations until all are done or the connection breaks.
-func (h *history) client(id int) {
+// client does n operations, or fewer if the connection breaks.
+func (h *history) client(id, n int) {
 	g := gen{rand.New(rand.NewPCG(h.seed+h.n, uint64(id)))}
 	w, err := dialWire(h.addr)
 	if err != nil {
 		return // killed before it began
 	}
 	defer w.close()
-	for range linearOps {
+	for range n {
 		op := h.operation(g)
 		call := time.Since(h.began).Nanoseconds()
 		out, err := runLinear(w, op)
