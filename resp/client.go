@@ -1,7 +1,6 @@
 package resp
 
 import (
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,7 +30,8 @@ const (
 	clientInExec                                  // runs a command of an EXEC: must not park
 )
 
-// client is one connection's state. Its own goroutine (or loop) uses it; what
+// client is one connection's state. Its owner, the
+// goroutine or the loop that the driver gave it to, uses it; what
 // others may read or change is atomic or under mu.
 type client struct {
 	reply // the replies of the current batch
@@ -54,14 +54,12 @@ type client struct {
 	watcher *types.Watcher // nil until the first WATCH
 	stream  func() bool    // what is left of the running command's reply: see sendStream
 
-	conn    net.Conn // what is read and written: raw, or TLS over it
-	raw     net.Conn
+	link    link // to the driver
 	frame   framer
-	first   [16]byte // where a client without a query buffer reads to
 	out     output
 	parking parkState
 
-	// What other goroutines read. The client's own goroutine writes them.
+	// What other goroutines read. The client's owner writes them.
 	flags     atomic.Uint32 // clientFlags
 	dbSeen    atomic.Int32
 	protoSeen atomic.Int32
@@ -95,7 +93,7 @@ func (c *client) setProto(proto int) {
 // has reports whether any of the flags is set.
 func (c *client) has(f clientFlags) bool { return clientFlags(c.flags.Load())&f != 0 }
 
-// set sets flags. Other goroutines than the client's own may set clientCloseASAP
+// set sets flags. Other goroutines than the client's owner may set clientCloseASAP
 // alone.
 func (c *client) set(f clientFlags) { c.flags.Or(uint32(f)) }
 

@@ -335,7 +335,7 @@ func TestProtectedModeText(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.admitConn(there)
+		s.admitNet(there)
 	}()
 	b := make([]byte, 2000)
 	n, _ := here.Read(b)

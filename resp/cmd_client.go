@@ -54,11 +54,13 @@ func cmdClientSetInfo(c *client, args [][]byte) {
 	c.ok()
 }
 
-func cmdClientInfo(c *client, _ [][]byte) {
+func cmdClientInfo(c *client, args [][]byte) {
+	c.noteRunning(args)
 	c.verbatim("txt", string(c.appendInfo(nil)))
 }
 
 func cmdClientList(c *client, args [][]byte) {
+	c.noteRunning(args)
 	keep := func(*client) bool { return true }
 	switch {
 	case len(args) == 2:

@@ -146,9 +146,14 @@ var networkDirectives = []directive{
 		doc:    "Password of the default user; empty means none.",
 	},
 	{
+		name: "io-driver", kind: oneOf(driverAuto, driverEpoll, driverNet), def: driverAuto, flags: immutable,
+		access: field(func(s *Settings) *string { return &s.IODriver }),
+		doc:    "What serves plain TCP and unix sockets: event loops (epoll), where there is epoll, or a goroutine per connection (net), which serves TLS in any case. (bitkv's own.)",
+	},
+	{
 		name: "io-threads", kind: intKind{1, 128}, def: "1", flags: immutable,
 		access: field(func(s *Settings) *int64 { return &s.IOThreads }),
-		doc:    "Reader loops of the epoll driver. The portable driver serves every connection on its own goroutine and does not use it.",
+		doc:    "Event loops of the epoll driver, each on a thread of its own. The portable driver does not use it.",
 	},
 	{
 		name: "proto-max-bulk-len", kind: memoryKind{1 << 20, maxInt, false}, def: "512mb",

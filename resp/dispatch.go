@@ -56,12 +56,13 @@ func (c *client) endReply(start int, muted bool) {
 func (c *client) admit(args [][]byte) *command {
 	cmd, base := c.srv.table.lookup(args)
 	c.cmd = cmd
-	c.lastCmd.Store(cmd)
+	if c.lastCmd.Load() != cmd {
+		c.lastCmd.Store(cmd)
+	}
 	if cmd == nil {
 		c.rejectUnknown(base, args)
 		return nil
 	}
-	c.argvMem.Store(argsBytes(args))
 	if !cmd.arityOK(len(args)) {
 		c.reject(errArity(cmd.name))
 		return nil
@@ -128,10 +129,11 @@ func (c *client) rejectUnknown(base *command, args [][]byte) {
 	case base != nil:
 		c.reject(errUnknownSubcommand(args[0], args[1]))
 	case isWord(args[0], "POST") || isWord(args[0], "HOST:"):
-		// A browser was made to talk to us. Redis closes without a word, too.
+		// A browser was made to talk to us. Redis closes without a word, too, not
+		// even an answer to the commands before.
 		c.srv.log.Warn("possible security attack: a client sent POST or Host:, as in cross protocol scripting",
 			"client", c.addr)
-		c.closeAfterReply()
+		c.set(clientCloseASAP)
 	default:
 		c.reject(errUnknownCommand(args))
 	}

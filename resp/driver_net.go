@@ -3,239 +3,74 @@ package resp
 import (
 	"context"
 	"errors"
-	"fmt"
+	"math"
 	"net"
 	"os"
-	"slices"
-	"strconv"
-	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
 
-// The portable driver: listeners of package net, a goroutine per connection.
+// The portable driver: a goroutine per connection of package net. It reads what
+// is there, runs every whole command of it as one batch, acknowledges the log
+// once, and writes the replies once.
 
 const (
-	acceptBackoffMin = 5 * time.Millisecond
-	acceptBackoffMax = time.Second
+	handshakeTimeout = 10 * time.Second       // of TLS
 	rejectTimeout    = 100 * time.Millisecond // to write why a connection is refused
 )
 
-// Listen opens the addresses of the configuration (bind with port, unixsocket)
-// and serves them. An address of bind that begins with '-' may be missing. On an
-// error nothing is left open.
-func (s *Server) Listen() error {
-	cfg := s.config.Load()
-	var opened []net.Listener
-	fail := func(err error) error {
-		for _, l := range opened {
-			err = errors.Join(err, l.Close())
-		}
+// netLink is a client's connection under the portable driver.
+type netLink struct {
+	c     *client
+	conn  net.Conn // what is read and written: raw, or TLS over it
+	raw   net.Conn
+	first [64]byte      // where a client without a query buffer reads to
+	ready chan struct{} // of capacity 1: it was interrupted, or killed
+
+	writing sync.Mutex // held while bytes are written
+	held    bool       // by the client's own goroutine until flush: see hold
+}
+
+// acceptNet accepts one connection.
+func (s *Server) acceptNet(l net.Listener) error {
+	conn, err := l.Accept()
+	if err != nil {
 		return err
 	}
-	if cfg.Port != 0 {
-		for _, bind := range cfg.Bind {
-			l, err := listenTCP(bind, cfg.Port)
-			if err != nil {
-				return fail(err)
-			}
-			if l != nil {
-				opened = append(opened, l)
-			}
-		}
-	}
-	if cfg.UnixSocket != "" {
-		l, err := listenUnix(cfg.UnixSocket, os.FileMode(cfg.UnixSocketPerm))
-		if err != nil {
-			return fail(err)
-		}
-		opened = append(opened, l)
-	}
-	if len(opened) == 0 {
-		return errors.New("resp: no address to listen on: port is 0 and unixsocket is not set")
-	}
-	for _, l := range opened {
-		s.Serve(l)
-	}
+	s.admitNet(conn)
 	return nil
 }
 
-// listenTCP opens one address of bind; nil if it is optional and not there.
-func listenTCP(bind string, port int64) (net.Listener, error) {
-	host, optional := strings.CutPrefix(bind, "-")
-	network := "tcp"
-	switch host {
-	case "*":
-		host, network = "0.0.0.0", "tcp4"
-	case "::*":
-		host, network = "::", "tcp6"
-	case "::":
-		network = "tcp6" // beside an IPv4 socket of the same port
-	}
-	addr := net.JoinHostPort(host, strconv.FormatInt(port, 10))
-	lc := net.ListenConfig{KeepAlive: -1} // set for each connection as configured
-	l, err := lc.Listen(context.Background(), network, addr)
-	if err == nil {
-		return l, nil
-	}
-	if optional && isMissingAddress(err) {
-		return nil, nil
-	}
-	return nil, fmt.Errorf("resp: cannot listen on %s: %w", addr, err)
-}
-
-// isMissingAddress reports that this machine does not have an address.
-func isMissingAddress(err error) bool {
-	for _, e := range []error{syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT, syscall.EPROTONOSUPPORT} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
-
-// listenUnix opens a unix socket, in place of one that an earlier process left.
-func listenUnix(path string, perm os.FileMode) (net.Listener, error) {
-	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
-		if err := os.Remove(path); err != nil {
-			return nil, fmt.Errorf("resp: cannot replace unix socket: %w", err)
-		}
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("resp: cannot listen on unix socket: %w", err)
-	}
-	if perm != 0 {
-		if err := os.Chmod(path, perm); err != nil {
-			return nil, errors.Join(fmt.Errorf("resp: cannot set unixsocketperm: %w", err), l.Close())
-		}
-	}
-	return l, nil
-}
-
-// Serve accepts connections on a listener, in the background, until
-// CloseListeners. For TLS it is given a listener of package crypto/tls; the
-// handshake is done by the connection's own goroutine.
-func (s *Server) Serve(l net.Listener) {
-	s.listenMu.Lock()
-	defer s.listenMu.Unlock()
-	s.listeners = append(s.listeners, l)
-	s.wg.Add(1)
-	go s.accept(l)
-}
-
-// Addrs returns the addresses the server listens on.
-func (s *Server) Addrs() []net.Addr {
-	s.listenMu.Lock()
-	defer s.listenMu.Unlock()
-	addrs := make([]net.Addr, 0, len(s.listeners))
-	for _, l := range s.listeners {
-		addrs = append(addrs, l.Addr())
-	}
-	return addrs
-}
-
-// CloseListeners stops accepting; connected clients go on.
-func (s *Server) CloseListeners() error {
-	s.listenMu.Lock()
-	listeners := slices.Clone(s.listeners)
-	s.listeners = nil
-	s.listenMu.Unlock()
-	var all error
-	for _, l := range listeners {
-		all = errors.Join(all, l.Close())
-	}
-	return all
-}
-
-// accept accepts connections. An error other than the listener's end (there are
-// no file descriptors left) is waited out, longer every time it comes again.
-func (s *Server) accept(l net.Listener) {
-	defer s.wg.Done()
-	backoff := time.Duration(0)
-	for {
-		conn, err := l.Accept()
-		switch {
-		case err == nil:
-			backoff = 0
-			s.admitConn(conn)
-			continue
-		case errors.Is(err, net.ErrClosed):
-			return
-		}
-		backoff = min(max(2*backoff, acceptBackoffMin), acceptBackoffMax)
-		s.log.Error("accepting a connection failed", "error", err, "retry_in", backoff)
-		select {
-		case <-time.After(backoff):
-		case <-s.stop:
-			return
-		}
-	}
-}
-
-// admitConn starts a client on a connection, or refuses it.
-func (s *Server) admitConn(conn net.Conn) {
+// admitNet starts a client on a connection, or refuses it.
+func (s *Server) admitNet(conn net.Conn) {
 	cfg := s.config.Load()
-	s.stats.connections.Add(1)
-	c := s.newClient(conn, cfg)
-	switch {
-	case cfg.ProtectedMode && cfg.RequirePass == "" && !c.has(clientLocal):
-		s.refuse(conn, errProtectedMode)
-	case !s.clients.add(c, min(cfg.MaxClients, s.maxConns)):
-		s.refuse(conn, errMaxClients)
-	default:
-		go c.serve()
+	k := &netLink{conn: conn, raw: conn, ready: make(chan struct{}, 1)}
+	if t, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		k.raw = t.NetConn()
 	}
+	if raw, ok := k.raw.(*net.TCPConn); ok {
+		setKeepAlive(s, raw, cfg.TCPKeepaliveSec)
+	}
+	k.c = s.newClient(peerOf(conn.RemoteAddr(), conn.LocalAddr(), fdOf(k.raw)), cfg)
+	k.c.link = k
+	if refusal := s.enter(k.c, cfg); refusal != "" {
+		k.refuse(refusal)
+		return
+	}
+	go k.serve()
 }
 
 // refuse closes a connection with an error. The text fits into the socket's
 // buffer, so nothing waits; a TLS connection has had no handshake and gets none.
-func (s *Server) refuse(conn net.Conn, text string) {
-	s.stats.rejectedConns.Add(1)
-	if _, plain := conn.(interface {
-		SyscallConn() (syscall.RawConn, error)
-	}); plain {
-		if conn.SetWriteDeadline(time.Now().Add(rejectTimeout)) == nil {
-			if _, err := conn.Write(appendError(nil, text)); err != nil {
-				s.log.Debug("a refused connection was not told", "error", err)
-			}
+func (k *netLink) refuse(text string) {
+	s := k.c.srv
+	if k.conn == k.raw && k.conn.SetWriteDeadline(time.Now().Add(rejectTimeout)) == nil {
+		if _, err := k.conn.Write(appendError(nil, text)); err != nil {
+			s.log.Debug("a refused connection was not told", "error", err)
 		}
 	}
-	if err := conn.Close(); err != nil {
-		s.log.Debug("closing a refused connection failed", "error", err)
-	}
-}
-
-// newClient makes the client of a connection.
-func (s *Server) newClient(conn net.Conn, cfg *Settings) *client {
-	nowMs := s.nowMs.Load()
-	c := &client{srv: s, conn: conn, raw: conn, createdMs: nowMs}
-	if t, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		c.raw = t.NetConn()
-	}
-	c.proto = 2
-	c.protoSeen.Store(2)
-	c.lastMs.Store(nowMs)
-	c.strangeMs.Store(nowMs)
-	c.queued.Store(-1)
-	c.parking.ready = make(chan struct{}, 1)
-	c.frame.rewind()
-	if cfg.RequirePass == "" {
-		c.set(clientAuthenticated)
-	}
-	c.addr, c.laddr = conn.RemoteAddr().String(), conn.LocalAddr().String()
-	switch raw := c.raw.(type) {
-	case *net.UnixConn:
-		c.set(clientUnix | clientLocal)
-		c.addr, c.laddr = c.laddr+":0", c.laddr+":0"
-	case *net.TCPConn:
-		if a, ok := raw.RemoteAddr().(*net.TCPAddr); ok && a.IP.IsLoopback() {
-			c.set(clientLocal)
-		}
-		setKeepAlive(s, raw, cfg.TCPKeepaliveSec)
-	}
-	c.fd = fdOf(c.raw)
-	return c
+	s.closeQuietly("a refused connection", k.conn.Close)
 }
 
 // setKeepAlive makes the system notice a peer that is gone within about twice
@@ -265,4 +100,265 @@ func fdOf(conn net.Conn) int {
 		}
 	}
 	return fd
+}
+
+// serve runs a connection until it ends.
+func (k *netLink) serve() {
+	c := k.c
+	defer c.srv.wg.Done()
+	defer k.gone()
+	defer func() {
+		if r := recover(); r != nil {
+			c.crashed(r)
+		}
+	}()
+	if !k.handshake() {
+		return
+	}
+	for k.fill() && k.runBatch() {
+		c.frame.tidy()
+	}
+}
+
+// gone ends the connection.
+func (k *netLink) gone() {
+	c := k.c
+	k.release()
+	c.gone()
+	if k.conn != k.raw && !c.has(clientCloseASAP) {
+		// This tells the other side that it is no attack.
+		c.srv.closeQuietly("TLS", k.conn.Close)
+	}
+	c.kill()
+}
+
+// handshake does that of TLS, if the connection is one.
+func (k *netLink) handshake() bool {
+	conn, ok := k.conn.(interface {
+		HandshakeContext(ctx context.Context) error
+	})
+	if !ok {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
+	defer cancel()
+	if err := conn.HandshakeContext(ctx); err != nil {
+		k.c.srv.log.Info("TLS handshake failed", "client", k.c.addr, "error", err)
+		return false
+	}
+	return true
+}
+
+// runBatch runs the whole commands of the query buffer and sends their replies.
+// It reports false if the connection is to be closed.
+func (k *netLink) runBatch() bool {
+	for {
+		p := k.c.advance(math.MaxInt)
+		if p == breaks || !k.flush() {
+			return false
+		}
+		switch p {
+		case awaits:
+			return true
+		case hasMore:
+			continue
+		case lingers:
+			k.linger()
+		}
+		return false
+	}
+}
+
+// flush acknowledges the log and sends the replies gathered so far. It reports
+// false if the connection cannot go on: what could not be acknowledged is not
+// sent.
+func (k *netLink) flush() bool {
+	defer k.release()
+	c := k.c
+	if !c.acknowledge() {
+		c.buf = c.buf[:0]
+		return false
+	}
+	if len(c.buf) == 0 {
+		return true
+	}
+	if !c.withinOutputLimit(len(c.buf)) {
+		return false
+	}
+	k.hold()
+	err := k.write(c.buf)
+	c.replyPeak.Store(max(c.replyPeak.Load(), int64(len(c.buf))))
+	if cap(c.buf) > keepReplies {
+		c.buf = nil
+	}
+	c.buf = c.buf[:0]
+	c.replyCap.Store(int64(cap(c.buf)))
+	return err == nil
+}
+
+// hold implements link.
+func (k *netLink) hold() {
+	if !k.held {
+		k.writing.Lock()
+		k.held = true
+	}
+}
+
+func (k *netLink) release() {
+	if k.held {
+		k.held = false
+		k.writing.Unlock()
+	}
+}
+
+// write writes all of b. REQUIRES: writing is held.
+func (k *netLink) write(b []byte) error {
+	s, out := k.c.srv, &k.c.out
+	out.pending.Add(int64(len(b)))
+	var err error
+	for rest := b; len(rest) > 0 && err == nil; {
+		var n int
+		out.since.Store(s.nowMs.Load())
+		n, err = k.conn.Write(rest[:min(len(rest), writeBytes)])
+		s.stats.writes.Add(1)
+		s.stats.netOut.Add(int64(n))
+		rest = rest[n:]
+	}
+	out.since.Store(0)
+	out.pending.Add(-int64(len(b)))
+	return err
+}
+
+// pushed implements link.
+func (k *netLink) pushed() {
+	k.c.srv.wg.Add(1) // whoever pushes is counted in wg itself
+	go k.sendQueue()
+}
+
+// sendQueue sends what is queued and ends when there is nothing left.
+func (k *netLink) sendQueue() {
+	defer k.c.srv.wg.Done()
+	for b := k.c.takeQueue(nil); b != nil; b = k.c.takeQueue(b) {
+		k.writing.Lock()
+		err := k.write(b)
+		k.writing.Unlock()
+		if err != nil {
+			k.c.closeOutput() // the client's own goroutine notices for itself
+		}
+	}
+}
+
+// linger ends the sending side and waits for the client to do so, too.
+func (k *netLink) linger() {
+	half, ok := k.conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || k.conn.SetReadDeadline(time.Now().Add(lingerTimeout)) != nil {
+		return
+	}
+	waste := make([]byte, 4<<10)
+	for n := 0; n < lingerBytes; {
+		got, err := k.conn.Read(waste)
+		if err != nil {
+			return
+		}
+		n += got
+	}
+}
+
+// fill waits until there is something to do: bytes came, or a parked client was
+// woken. It reports false if the connection has ended.
+func (k *netLink) fill() bool {
+	c := k.c
+	for {
+		if c.has(clientCloseASAP) {
+			return false
+		}
+		if c.parking.on {
+			if c.unpark() {
+				return true
+			}
+			if c.frame.unparsed() >= parkedReadBytes {
+				<-k.ready
+				continue
+			}
+		}
+		n, err := k.read()
+		if n > 0 {
+			c.srv.stats.reads.Add(1)
+			c.srv.stats.netIn.Add(int64(n))
+			c.lastMs.Store(c.srv.nowMs.Load())
+		}
+		switch {
+		case err == nil && !c.parking.on:
+			return true
+		case err == nil:
+			c.noteQuery()
+			if !c.withinQueryLimit() {
+				return false
+			}
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			if !k.interrupted() {
+				return false
+			}
+			if n > 0 && !c.parking.on {
+				return true
+			}
+		default:
+			return false
+		}
+	}
+}
+
+// read reads into the query buffer. A client without one waits for a few bytes
+// elsewhere, so that thousands of idle connections hold no buffers.
+func (k *netLink) read() (int, error) {
+	frame := &k.c.frame
+	if !frame.empty() {
+		n, err := k.conn.Read(frame.space())
+		frame.filled(n)
+		return n, err
+	}
+	n, err := k.conn.Read(k.first[:])
+	if n > 0 {
+		frame.filled(copy(frame.space(), k.first[:n]))
+	}
+	return n, err
+}
+
+// interrupt implements link: the Read of the client's own goroutine returns, now
+// or when it begins.
+func (k *netLink) interrupt() {
+	select {
+	case k.ready <- struct{}{}:
+	default:
+	}
+	if err := k.conn.SetReadDeadline(longAgo); err != nil {
+		k.c.kill() // a closed connection: its Read has returned or will
+	}
+}
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
+// interrupted is what the client's goroutine does when interrupt ended its Read.
+func (k *netLink) interrupted() bool {
+	if err := k.conn.SetReadDeadline(time.Time{}); err != nil {
+		return false
+	}
+	select {
+	case <-k.ready:
+	default:
+	}
+	if k.c.out.shrink.CompareAndSwap(true, false) {
+		k.c.shrink()
+	}
+	return true
+}
+
+// kill implements link. The client's own goroutine notices and ends it.
+func (k *netLink) kill() {
+	k.c.srv.closeQuietly("a connection", k.raw.Close)
+	select {
+	case k.ready <- struct{}{}:
+	default:
+	}
 }

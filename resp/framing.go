@@ -29,6 +29,7 @@ const (
 
 // Sizes of the query buffer.
 const (
+	leastQueryBuffer = 4 << 10 // for the rest of what came in a borrowed one
 	firstQueryBuffer = 16 << 10
 	maxReadAhead     = 64 << 10 // a larger one is for one large command
 	bulkStepBytes    = 1 << 20  // a large argument's first room; then it doubles
@@ -70,6 +71,8 @@ type framer struct {
 	multibulk bool // the header "*n" has been parsed
 	missing   int  // arguments of a multibulk that are not parsed yet
 	bulk      int  // the length of the argument at pos; -1: its header is next
+
+	borrowed bool // buf is the driver's: see borrow
 
 	full  bool // the last read filled the buffer
 	peak  int  // the most bytes in the buffer since tidy
@@ -267,6 +270,41 @@ func (f *framer) space() []byte {
 // empty reports that there is no query buffer, as at first and after a time
 // without commands.
 func (f *framer) empty() bool { return cap(f.buf) == 0 }
+
+// borrow makes b, which is empty, the query buffer until giveBack. REQUIRES: empty.
+func (f *framer) borrow(b []byte) {
+	f.buf, f.borrowed = b, true
+	f.start, f.pos, f.scan = 0, 0, 0
+}
+
+// giveBack ends the use of a borrowed buffer, if one is in use: what is not consumed goes to one of
+// the framer's own. Arguments that next returned are invalid after it.
+func (f *framer) giveBack() {
+	if !f.borrowed {
+		return
+	}
+	f.borrowed = false
+	n := f.unparsed()
+	if n == 0 {
+		f.buf = nil
+		f.start, f.pos, f.scan = 0, 0, 0
+		return
+	}
+	own := make([]byte, 0, max(leastQueryBuffer, n))
+	f.buf = append(own, f.buf[f.start:]...)
+	f.pos -= f.start
+	f.scan -= f.start
+	f.start = 0
+	f.full = false
+}
+
+// free is the room behind the bytes in the query buffer, if that is its own.
+func (f *framer) free() int {
+	if f.borrowed {
+		return 0
+	}
+	return cap(f.buf) - len(f.buf)
+}
 
 // filled takes n bytes that were read into space.
 func (f *framer) filled(n int) {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,6 +48,8 @@ type testServer struct {
 	log  *testLog
 }
 
+// BITKV_TEST_DRIVER, if it is set, is the io-driver of the servers under test.
+
 // startServer starts a server; change, if not nil, changes its settings first.
 func startServer(tb testing.TB, change func(*Settings), opts ...func(*Options)) *testServer {
 	tb.Helper()
@@ -71,11 +74,14 @@ func prepareServer(tb testing.TB, change func(*Settings), opts ...func(*Options)
 	tb.Helper()
 	log := new(testLog)
 	cfg := NewConfig(nil)
-	if change != nil {
-		set := cfg.Load().clone()
-		change(set)
-		cfg.current.Store(set)
+	set := cfg.Load().clone()
+	if driver := os.Getenv("BITKV_TEST_DRIVER"); driver != "" {
+		set.IODriver = driver
 	}
+	if change != nil {
+		change(set)
+	}
+	cfg.current.Store(set)
 	opt := Options{Config: cfg, Logger: slog.New(slog.NewTextHandler(log, nil))}
 	for _, o := range opts {
 		o(&opt)

@@ -20,9 +20,6 @@ const (
 
 // output is the way from a client's replies to its connection.
 type output struct {
-	writing sync.Mutex // held while bytes are written
-	held    bool       // by the client's own goroutine until flush: see holdOutput
-
 	since   atomic.Int64 // when the write under way began, Unix milliseconds; 0: none
 	pending atomic.Int64 // bytes queued or being written
 	shrink  atomic.Bool  // the client has been idle and shall give back its buffers
@@ -31,78 +28,34 @@ type output struct {
 	mu      sync.Mutex // guards following
 	queue   []byte
 	spare   []byte
-	sending bool // a goroutine is sending the queue
+	sending bool // the driver has been told of the queue and has not emptied it
 	closed  bool
 }
 
-// flush acknowledges the log and sends the replies gathered so far. It reports
-// false if the connection cannot go on: what could not be acknowledged is not
-// sent.
-func (c *client) flush() bool {
-	defer c.releaseOutput()
-	if c.ackSeq != 0 {
-		seq := c.ackSeq
-		c.ackSeq = 0
-		if err := c.srv.store.Engine().Ack(seq); err != nil {
-			c.srv.ackFailed(c, err)
-			c.buf = c.buf[:0]
-			return false
-		}
-	}
-	if len(c.buf) == 0 {
+// acknowledge makes the log as safe as the replies gathered so far promise. It
+// reports false if it cannot be: then they must not be sent.
+func (c *client) acknowledge() bool {
+	if c.ackSeq == 0 {
 		return true
 	}
+	seq := c.ackSeq
+	c.ackSeq = 0
+	if err := c.srv.store.Engine().Ack(seq); err != nil {
+		c.srv.ackFailed(c, err)
+		return false
+	}
+	return true
+}
+
+// withinOutputLimit reports whether replies of n bytes may be sent, and closes
+// the client if not.
+func (c *client) withinOutputLimit(n int) bool {
 	limit := c.srv.config.Load().ClientOutput[ClassNormal].HardBytes
-	if limit > 0 && int64(len(c.buf)) > limit {
+	if limit > 0 && int64(n) > limit {
 		c.overLimit("hard")
 		return false
 	}
-	if !c.out.held {
-		c.out.writing.Lock()
-		c.out.held = true
-	}
-	err := c.write(c.buf)
-	c.replyPeak.Store(max(c.replyPeak.Load(), int64(len(c.buf))))
-	if cap(c.buf) > keepReplies {
-		c.buf = nil
-	}
-	c.buf = c.buf[:0]
-	c.replyCap.Store(int64(cap(c.buf)))
-	return err == nil
-}
-
-// holdOutput keeps what other goroutines push back until the replies of this
-// batch have been sent: MONITOR's OK comes before the feed.
-func (c *client) holdOutput() {
-	if !c.out.held {
-		c.out.writing.Lock()
-		c.out.held = true
-	}
-}
-
-func (c *client) releaseOutput() {
-	if c.out.held {
-		c.out.held = false
-		c.out.writing.Unlock()
-	}
-}
-
-// write writes all of b. REQUIRES: out.writing is held.
-func (c *client) write(b []byte) error {
-	s := c.srv
-	c.out.pending.Add(int64(len(b)))
-	var err error
-	for rest := b; len(rest) > 0 && err == nil; {
-		var n int
-		c.out.since.Store(s.nowMs.Load())
-		n, err = c.conn.Write(rest[:min(len(rest), writeBytes)])
-		s.stats.writes.Add(1)
-		s.stats.netOut.Add(int64(n))
-		rest = rest[n:]
-	}
-	c.out.since.Store(0)
-	c.out.pending.Add(-int64(len(b)))
-	return err
+	return true
 }
 
 // push sends bytes, which it copies, from any goroutine. It does not block. A
@@ -128,41 +81,29 @@ func (c *client) push(b []byte) {
 	o.pending.Add(int64(len(b)))
 	if !o.sending {
 		o.sending = true
-		c.srv.wg.Add(1) // whoever pushes is counted in wg itself
-		go c.sendQueue()
+		c.link.pushed()
 	}
 }
 
-// sendQueue sends what is queued and ends when there is nothing left.
-func (c *client) sendQueue() {
-	defer c.srv.wg.Done()
+// takeQueue returns what is queued, and nil if that is nothing: then the driver
+// is told again when there is something. The bytes are the caller's until the
+// next call, if it gives them as spent to that.
+func (c *client) takeQueue(spent []byte) []byte {
 	o := &c.out
-	for {
-		o.mu.Lock()
-		if o.closed || len(o.queue) == 0 {
-			o.sending = false
-			o.spare = nil
-			o.mu.Unlock()
-			return
-		}
-		b := o.queue
-		o.queue, o.spare = o.spare[:0], nil
-		o.mu.Unlock()
-
-		o.writing.Lock()
-		o.pending.Add(-int64(len(b))) // write counts them itself
-		err := c.write(b)
-		o.writing.Unlock()
-
-		o.mu.Lock()
-		if err != nil {
-			o.closed = true // the client's own goroutine notices for itself
-		}
-		if cap(b) <= keepReplies {
-			o.spare = b
-		}
-		o.mu.Unlock()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if cap(spent) <= keepReplies {
+		o.spare = spent[:0]
 	}
+	if o.closed || len(o.queue) == 0 {
+		o.sending = false
+		o.spare = nil
+		return nil
+	}
+	b := o.queue
+	o.queue, o.spare = o.spare, nil
+	o.pending.Add(-int64(len(b)))
+	return b
 }
 
 // closeOutput drops what is queued. Nothing is pushed after it.

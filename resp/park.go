@@ -9,7 +9,7 @@ import (
 // CLIENT PAUSE holds back, does not block its driver: the client is parked.
 // Commands behind it stay in the query buffer. The connection is read on, so a
 // client that goes away is noticed at once; whoever wakes the client interrupts
-// that read, and the client's own goroutine goes on with the parking's resume.
+// that read, and the client's owner goes on with the parking's resume.
 
 // parking says how a parked client goes on. Its functions run on the client's
 // own goroutine, with no transaction open.
@@ -44,8 +44,7 @@ const (
 
 // parkState is the parking of one client.
 type parkState struct {
-	on    bool          // the client's own goroutine: it is parked
-	ready chan struct{} // of capacity 1: it was woken, or killed
+	on bool // the client's owner: it is parked
 
 	mu    sync.Mutex // guards following
 	cur   *parking
@@ -94,21 +93,6 @@ func (c *client) endParking(p *parking, why wakeReason) bool {
 	c.interrupt()
 	return true
 }
-
-// interrupt makes the client's own goroutine look around: its Read returns, now
-// or when it begins.
-func (c *client) interrupt() {
-	select {
-	case c.parking.ready <- struct{}{}:
-	default:
-	}
-	if err := c.conn.SetReadDeadline(longAgo); err != nil {
-		c.kill() // a closed connection: its Read has returned or will
-	}
-}
-
-// longAgo is a deadline that has passed.
-var longAgo = time.Unix(1, 0)
 
 // retrying reports that the command at the front of the query buffer is to be
 // dispatched again when the client goes on.

@@ -3,6 +3,7 @@ package resp
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -107,7 +108,7 @@ func TestParkedPipeline(t *testing.T) {
 func TestRetry(t *testing.T) {
 	s := prepareServer(t, nil)
 	ready := make(chan *client, 1)
-	cleanups := 0
+	var cleanups atomic.Int64
 	s.bind("pop", binding{run: func(c *client, args [][]byte) {
 		v, found, err := c.tx.String().Get(args[1])
 		switch {
@@ -122,7 +123,7 @@ func TestRetry(t *testing.T) {
 				retry:    true,
 				deadline: time.Now().Add(patience),
 				resume:   func(c *client, _ bool) { c.nullArray() },
-				cleanup:  func() { cleanups++ },
+				cleanup:  func() { cleanups.Add(1) },
 			})
 			ready <- c
 		}
@@ -138,8 +139,8 @@ func TestRetry(t *testing.T) {
 	parked.wake()
 	c.wantReply("$5\r\nvalue\r\n")
 	c.wantReply("+PONG\r\n")
-	if cleanups != 2 {
-		t.Errorf("%d cleanups, want 2", cleanups)
+	if n := cleanups.Load(); n != 2 {
+		t.Errorf("%d cleanups, want 2", n)
 	}
 	c.send("POP none\nPING\n")
 	parked = <-ready

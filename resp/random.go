@@ -94,7 +94,7 @@ func (s *sample) averageBytes() int { return len(s.buf) / len(s.ends) }
 
 // sendStream appends a reply that is too long to be made at once: more appends
 // its next piece, of about flushBytes, and reports whether there is another. It
-// runs after the command's transaction and must not use it.
+// runs after the command's transaction and must not use it, nor the arguments.
 func (c *client) sendStream(more func() bool) {
 	if !c.inExec() {
 		c.stream = more
@@ -104,17 +104,14 @@ func (c *client) sendStream(more func() bool) {
 	}
 }
 
-// finishStream sends what the command just run left to be sent. It reports false
-// if the connection cannot go on.
-func (c *client) finishStream() bool {
-	more := c.stream
-	c.stream = nil
-	for more() {
-		if c.has(clientCloseASAP) || len(c.buf) >= flushBytes && !c.flush() {
-			return false
+// continueStream appends what is left of such a reply until c.buf has full bytes.
+func (c *client) continueStream(full int) {
+	for len(c.buf) < full && !c.has(clientCloseASAP) {
+		if !c.stream() {
+			c.stream = nil
+			return
 		}
 	}
-	return true
 }
 
 // elementScanOptions reads the options of HSCAN, SSCAN and ZSCAN. noValues is set

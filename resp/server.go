@@ -56,6 +56,7 @@ type Server struct {
 
 	listenMu  sync.Mutex // guards following
 	listeners []net.Listener
+	loops     loopSet // of the epoll driver, begun by its first listener
 
 	closeOnce sync.Once
 	closeErr  error
@@ -144,6 +145,9 @@ func (s *Server) Close() error {
 		}
 		s.unpauseClients()
 		s.wg.Wait()
+		s.listenMu.Lock()
+		s.loops.close()
+		s.listenMu.Unlock()
 		s.closeErr = err
 	})
 	return s.closeErr

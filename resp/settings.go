@@ -15,6 +15,7 @@ type Settings struct {
 	MaxClients        int64
 	ProtectedMode     bool
 	RequirePass       string
+	IODriver          string // auto, epoll or net
 	IOThreads         int64
 	ProtoMaxBulkLen   int64
 	ClientQueryLimit  int64 // bytes of one client's query buffer

@@ -1,0 +1,193 @@
+package resp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Listeners, and the driver that serves each of them.
+
+const (
+	acceptBackoffMin = 5 * time.Millisecond
+	acceptBackoffMax = time.Second
+)
+
+// Listen opens the addresses of the configuration (bind with port, unixsocket)
+// and serves them. An address of bind that begins with '-' may be missing. On an
+// error nothing is left open.
+func (s *Server) Listen() error {
+	cfg := s.config.Load()
+	var opened []net.Listener
+	fail := func(err error) error {
+		for _, l := range opened {
+			err = errors.Join(err, l.Close())
+		}
+		return err
+	}
+	if cfg.Port != 0 {
+		for _, bind := range cfg.Bind {
+			l, err := listenTCP(bind, cfg.Port)
+			if err != nil {
+				return fail(err)
+			}
+			if l != nil {
+				opened = append(opened, l)
+			}
+		}
+	}
+	if cfg.UnixSocket != "" {
+		l, err := listenUnix(cfg.UnixSocket, os.FileMode(cfg.UnixSocketPerm))
+		if err != nil {
+			return fail(err)
+		}
+		opened = append(opened, l)
+	}
+	if len(opened) == 0 {
+		return errors.New("resp: no address to listen on: port is 0 and unixsocket is not set")
+	}
+	for _, l := range opened {
+		s.Serve(l)
+	}
+	return nil
+}
+
+// listenTCP opens one address of bind; nil if it is optional and not there.
+func listenTCP(bind string, port int64) (net.Listener, error) {
+	host, optional := strings.CutPrefix(bind, "-")
+	network := "tcp"
+	switch host {
+	case "*":
+		host, network = "0.0.0.0", "tcp4"
+	case "::*":
+		host, network = "::", "tcp6"
+	case "::":
+		network = "tcp6" // beside an IPv4 socket of the same port
+	}
+	addr := net.JoinHostPort(host, strconv.FormatInt(port, 10))
+	lc := net.ListenConfig{KeepAlive: -1} // set for each connection as configured
+	l, err := lc.Listen(context.Background(), network, addr)
+	if err == nil {
+		return l, nil
+	}
+	if optional && isMissingAddress(err) {
+		return nil, nil
+	}
+	return nil, fmt.Errorf("resp: cannot listen on %s: %w", addr, err)
+}
+
+// isMissingAddress reports that this machine does not have an address.
+func isMissingAddress(err error) bool {
+	for _, e := range []error{syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT, syscall.EPROTONOSUPPORT} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// listenUnix opens a unix socket, in place of one that an earlier process left.
+func listenUnix(path string, perm os.FileMode) (net.Listener, error) {
+	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("resp: cannot replace unix socket: %w", err)
+		}
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("resp: cannot listen on unix socket: %w", err)
+	}
+	if perm != 0 {
+		if err := os.Chmod(path, perm); err != nil {
+			return nil, errors.Join(fmt.Errorf("resp: cannot set unixsocketperm: %w", err), l.Close())
+		}
+	}
+	return l, nil
+}
+
+// The values of io-driver.
+const (
+	driverAuto  = "auto"
+	driverEpoll = "epoll"
+	driverNet   = "net"
+)
+
+// Serve accepts connections on a listener, in the background, until
+// CloseListeners. For TLS it is given a listener of package crypto/tls; the
+// handshake is done by the connection's own goroutine.
+//
+// The event loops serve a plain TCP or unix socket, where there are any and
+// io-driver allows it; the portable driver serves everything else.
+func (s *Server) Serve(l net.Listener) {
+	accept := func() error { return s.acceptNet(l) }
+	if s.config.Load().IODriver != driverNet {
+		served, next, err := s.epollListener(l)
+		switch {
+		case err != nil:
+			s.log.Warn("epoll cannot be used, the portable driver is", "error", err)
+		case next != nil:
+			l, accept = served, next
+		}
+	}
+	s.listenMu.Lock()
+	defer s.listenMu.Unlock()
+	s.listeners = append(s.listeners, l)
+	s.wg.Add(1)
+	go s.acceptAll(accept)
+}
+
+// acceptAll accepts connections, with one call of next each. An error other than
+// the listener's end (there are no file descriptors left) is waited out, longer
+// every time it comes again.
+func (s *Server) acceptAll(next func() error) {
+	defer s.wg.Done()
+	backoff := time.Duration(0)
+	for {
+		switch err := next(); {
+		case err == nil:
+			backoff = 0
+			continue
+		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrClosed):
+			return
+		default:
+			backoff = min(max(2*backoff, acceptBackoffMin), acceptBackoffMax)
+			s.log.Error("accepting a connection failed", "error", err, "retry_in", backoff)
+		}
+		select {
+		case <-time.After(backoff):
+		case <-s.stop:
+			return
+		}
+	}
+}
+
+// Addrs returns the addresses the server listens on.
+func (s *Server) Addrs() []net.Addr {
+	s.listenMu.Lock()
+	defer s.listenMu.Unlock()
+	addrs := make([]net.Addr, 0, len(s.listeners))
+	for _, l := range s.listeners {
+		addrs = append(addrs, l.Addr())
+	}
+	return addrs
+}
+
+// CloseListeners stops accepting; connected clients go on.
+func (s *Server) CloseListeners() error {
+	s.listenMu.Lock()
+	listeners := slices.Clone(s.listeners)
+	s.listeners = nil
+	s.listenMu.Unlock()
+	var all error
+	for _, l := range listeners {
+		all = errors.Join(all, l.Close())
+	}
+	return all
+}

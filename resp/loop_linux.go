@@ -1,0 +1,291 @@
+package resp
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// An event loop serves many connections from one goroutine, which has a thread of
+// its own. One iteration:
+//
+//  1. Asks epoll what happened, and takes the clients that others have posted.
+//  2. Every one of these clients reads once and runs its whole commands.
+//  3. The log is acknowledged, once for all of them.
+//  4. Every one of them sends its replies, in one write.
+//
+// All its system calls but two return at once, so they are made without telling
+// the Go scheduler, which costs more than some of them do. The two are the
+// acknowledgement, and epoll when there is nothing to do: the loop first asks
+// without waiting, and only if nothing has happened waits, as the scheduler
+// knows, so that it can give the processor to others.
+//
+// epoll is edge-triggered: it says once that a connection has become readable.
+// The loop remembers that until a read comes back short (epollLink.readable).
+//
+// The loop has one buffer, which each client in turn reads into and runs its
+// commands from. What is left of it then, an incomplete command, is moved to a
+// buffer of the client's own. Buffers for replies come from a stack of the loop
+// and go back to it. An idle client has no buffers.
+
+const (
+	loopEvents    = 256     // taken from epoll at once
+	turnCommands  = 1024    // that one client runs in an iteration
+	turnWrite     = 1 << 20 // bytes sent to one client in an iteration
+	maxUnsent     = 1 << 20 // a client with so much unsent runs nothing
+	firstReplies  = 4 << 10 // size of a reply buffer
+	spareReplies  = 4 << 20 // bytes of reply buffers that a loop keeps
+	readableEvent = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	hangUpEvent   = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+)
+
+// eventLoop is one loop of the epoll driver.
+type eventLoop struct {
+	srv    *Server
+	epfd   int
+	wakefd int // an eventfd that ends the wait
+	done   chan struct{}
+
+	events [loopEvents]unix.EpollEvent
+	links  []*epollLink // by descriptor
+	turns  []*epollLink // the clients of this iteration
+	next   []*epollLink // and of the next
+	query  []byte       // what clients borrow to read into
+
+	replies      [][]byte // a stack of empty reply buffers
+	repliesBytes int
+
+	ackSeq uint64 // the highest that this iteration's replies depend on
+
+	// Counted here and added to the server's once in an iteration.
+	reads, writes, netIn, netOut int64
+
+	sleeping atomic.Bool // it waits, or is about to
+	mail     atomic.Bool // inbox is not empty, or ending is set
+	mu       sync.Mutex  // guards following
+	inbox    []*epollLink
+	ending   bool
+}
+
+// newEventLoop begins a loop.
+func newEventLoop(s *Server) (*eventLoop, error) {
+	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	wakefd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, errors.Join(os.NewSyscallError("eventfd", err), unix.Close(epfd))
+	}
+	// Edge-triggered: it need not be read.
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(wakefd)}
+	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wakefd, &ev); err != nil {
+		return nil, errors.Join(os.NewSyscallError("epoll_ctl", err), unix.Close(wakefd), unix.Close(epfd))
+	}
+	l := &eventLoop{
+		srv: s, epfd: epfd, wakefd: wakefd, done: make(chan struct{}),
+		query: make([]byte, 0, maxReadAhead),
+	}
+	go l.run()
+	return l, nil
+}
+
+// post makes the loop look at a client, from any goroutine.
+func (l *eventLoop) post(k *epollLink) {
+	l.mu.Lock()
+	if !k.posted {
+		k.posted = true
+		l.inbox = append(l.inbox, k)
+		l.mail.Store(true)
+	}
+	l.mu.Unlock()
+	l.wake()
+}
+
+// wake ends the loop's wait. Whoever gives it something to do does that first;
+// the loop says that it sleeps first, and then looks. So one of them sees the
+// other.
+func (l *eventLoop) wake() {
+	if !l.sleeping.Load() || !l.sleeping.CompareAndSwap(true, false) {
+		return
+	}
+	one := [8]byte{1}
+	if _, err := unix.Write(l.wakefd, one[:]); err != nil {
+		l.srv.log.Error("an event loop could not be woken", "error", err)
+	}
+}
+
+// end stops the loop and waits until it has. REQUIRES: it has no clients.
+func (l *eventLoop) end() {
+	l.mu.Lock()
+	l.ending = true
+	l.mail.Store(true)
+	l.mu.Unlock()
+	l.wake()
+	<-l.done
+	l.srv.closeQuietly("eventfd", func() error { return unix.Close(l.wakefd) })
+	l.srv.closeQuietly("epoll", func() error { return unix.Close(l.epfd) })
+}
+
+// run is the loop.
+func (l *eventLoop) run() {
+	defer close(l.done)
+	runtime.LockOSThread() // not unlocked: the thread ends with the loop
+	for {
+		n := l.poll()
+		for i := range l.events[:n] {
+			ev := &l.events[i]
+			if k := l.linkOf(int(ev.Fd)); k != nil {
+				k.happened(ev.Events)
+				l.schedule(k)
+			}
+		}
+		if l.mail.Load() && !l.takeMail() {
+			return
+		}
+		l.iterate()
+	}
+}
+
+// poll asks epoll what happened, and waits if there is nothing else to do.
+func (l *eventLoop) poll() int {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epfd),
+		uintptr(unsafe.Pointer(&l.events[0])), loopEvents, 0, 0, 0)
+	if errno == 0 && n > 0 {
+		return int(n)
+	}
+	if len(l.next) > 0 {
+		return 0
+	}
+	l.sleeping.Store(true)
+	defer l.sleeping.Store(false)
+	if l.mail.Load() {
+		return 0
+	}
+	got, err := unix.EpollWait(l.epfd, l.events[:], -1)
+	if err != nil && !errors.Is(err, unix.EINTR) {
+		// It cannot fail otherwise; without it the server is of no use.
+		l.srv.askShutdown(ShutdownRequest{Force: true, Err: os.NewSyscallError("epoll_wait", err)})
+		time.Sleep(acceptBackoffMin)
+	}
+	return max(got, 0)
+}
+
+// takeMail schedules the clients that others have posted. It reports false when
+// the loop is to end.
+func (l *eventLoop) takeMail() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, k := range l.inbox {
+		k.posted = false
+		k.mail = true
+		l.schedule(k)
+		l.inbox[i] = nil
+	}
+	l.inbox = l.inbox[:0]
+	l.mail.Store(false)
+	return !l.ending
+}
+
+// schedule gives a client a turn in the next iteration.
+func (l *eventLoop) schedule(k *epollLink) {
+	if !k.scheduled && !k.closed {
+		k.scheduled = true
+		l.next = append(l.next, k)
+	}
+}
+
+// iterate is one iteration, for the clients that are scheduled.
+func (l *eventLoop) iterate() {
+	l.turns, l.next = l.next, l.turns[:0]
+	for _, k := range l.turns {
+		k.scheduled = false
+		k.guard(k.turn)
+		l.ackSeq = max(l.ackSeq, k.c.ackSeq)
+	}
+	var failed error
+	if l.ackSeq != 0 {
+		failed = l.srv.store.Engine().Ack(l.ackSeq)
+		l.ackSeq = 0
+	}
+	for i, k := range l.turns {
+		if failed != nil && k.c.ackSeq != 0 {
+			l.srv.ackFailed(k.c, failed)
+			k.state = breaks
+		}
+		k.c.ackSeq = 0
+		k.guard(k.finish)
+		l.turns[i] = nil
+	}
+	l.turns = l.turns[:0]
+	l.count()
+}
+
+// count adds what happened to the server's counters.
+func (l *eventLoop) count() {
+	if l.reads+l.writes == 0 {
+		return
+	}
+	st := &l.srv.stats
+	st.reads.Add(l.reads)
+	st.writes.Add(l.writes)
+	st.netIn.Add(l.netIn)
+	st.netOut.Add(l.netOut)
+	l.reads, l.writes, l.netIn, l.netOut = 0, 0, 0, 0
+}
+
+// linkOf returns the client of a descriptor; nil if there is none any more.
+func (l *eventLoop) linkOf(fd int) *epollLink {
+	if fd >= len(l.links) {
+		return nil
+	}
+	return l.links[fd]
+}
+
+// enter makes epoll watch a new client.
+func (l *eventLoop) enter(k *epollLink) error {
+	if k.fd >= len(l.links) {
+		l.links = append(l.links, make([]*epollLink, max(k.fd+1, 2*len(l.links))-len(l.links))...)
+	}
+	l.links[k.fd] = k
+	k.entered = true
+	return l.watch(k, unix.EPOLL_CTL_ADD, 0)
+}
+
+// watch sets what epoll tells of a client: bytes have come, and more.
+func (l *eventLoop) watch(k *epollLink, op int, more uint32) error {
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET | more, Fd: int32(k.fd)}
+	if err := unix.EpollCtl(l.epfd, op, k.fd, &ev); err != nil {
+		return fmt.Errorf("resp: epoll_ctl: %w", err)
+	}
+	return nil
+}
+
+// takeReplies returns an empty reply buffer.
+func (l *eventLoop) takeReplies() []byte {
+	n := len(l.replies)
+	if n == 0 {
+		return make([]byte, 0, firstReplies)
+	}
+	b := l.replies[n-1]
+	l.replies[n-1] = nil
+	l.replies = l.replies[:n-1]
+	l.repliesBytes -= cap(b)
+	return b
+}
+
+// giveReplies takes a reply buffer back.
+func (l *eventLoop) giveReplies(b []byte) {
+	if cap(b) > keepReplies || l.repliesBytes+cap(b) > spareReplies {
+		return
+	}
+	l.replies = append(l.replies, b[:0])
+	l.repliesBytes += cap(b)
+}
