@@ -69,6 +69,13 @@ const (
 	errDenseHLL   = "ERR HLL encoding is not sparse"
 	errNoHLL      = "ERR The specified key does not exist"
 
+	errBusyKey     = "BUSYKEY Target key name already exists."
+	errRestoreTTL  = "ERR Invalid TTL value, must be >= 0"
+	errIdleTime    = "ERR Invalid IDLETIME value, must be >= 0"
+	errFreq        = "ERR Invalid FREQ value, must be >= 0 and <= 255"
+	errDumpVersion = "ERR DUMP payload version or checksum are wrong"
+	errDumpFormat  = "ERR Bad data format"
+
 	errFreqNotLFU = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. " +
 		"Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
 	errIdleIsLFU = "ERR An LFU maxmemory policy is selected, idle time not tracked. " +
@@ -201,6 +208,8 @@ var typesErrors = []struct {
 	{types.ErrNotHLL, errNotHLL},
 	{types.ErrCorruptHLL, errCorruptHLL},
 	{types.ErrDenseHLL, errDenseHLL},
+	{types.ErrDumpVersion, errDumpVersion},
+	{types.ErrDumpFormat, errDumpFormat},
 	{types.ErrLCSType, errLCSType},
 	{types.ErrLCSTooLong, errLCSTooLong},
 	{types.ErrLCSMemory, errLCSMemory},

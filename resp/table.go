@@ -87,6 +87,7 @@ func allBindings() []map[string]binding {
 		commandBindings,
 		configBindings,
 		connectionBindings,
+		dumpBindings,
 		expireBindings,
 		hashBindings,
 		infoBindings,

@@ -87,6 +87,9 @@ func (c *AccessClock) decayed(clock uint32, nowMs int64) uint8 {
 	return uint8(max(int(counter)-elapsed/c.DecayMinutes, 0))
 }
 
+// maxIdleSec is the longest idle time that can be told from a clock set back.
+const maxIdleSec = 1<<30 - 1
+
 // idleSeconds is the time since an LRU clock was set, or since openMs if it was
 // not.
 func idleSeconds(clock uint32, nowMs, openMs int64) int64 {
@@ -94,7 +97,7 @@ func idleSeconds(clock uint32, nowMs, openMs int64) int64 {
 		return max((nowMs-openMs)/1000, 0)
 	}
 	idle := (lruNow(nowMs) - clock) &^ lfuMark // modulo 2^31
-	if idle >= 1<<30 {
+	if idle > maxIdleSec {
 		return 0 // the clock was set back
 	}
 	return int64(idle)

@@ -43,6 +43,10 @@ var (
 	ErrCorruptHLL = errors.New("types: corrupted HyperLogLog")
 	// ErrDenseHLL: the HyperLogLog is not sparse, in a command that needs it to be.
 	ErrDenseHLL = errors.New("types: HyperLogLog encoding is not sparse")
+	// ErrDumpVersion: a DUMP payload of a newer version, or damaged on its way.
+	ErrDumpVersion = errors.New("types: DUMP payload version or checksum are wrong")
+	// ErrDumpFormat: a DUMP payload that makes no sense.
+	ErrDumpFormat = errors.New("types: bad data format")
 	// ErrLCSType: LCS of a key that is not a string ("The specified keys must
 	// contain string values").
 	ErrLCSType = errors.New("types: LCS of a value that is not a string")
