@@ -90,6 +90,7 @@ func allBindings() []map[string]binding {
 		dumpBindings,
 		expireBindings,
 		hashBindings,
+		hashTTLBindings,
 		infoBindings,
 		keyspaceBindings,
 		latencyBindings,
