@@ -59,6 +59,8 @@ type client struct {
 	out     output
 	parking parkState
 
+	handover handover // of keys that commands of this client made ready
+
 	// What other goroutines read. The client's owner writes them.
 	flags     atomic.Uint32 // clientFlags
 	dbSeen    atomic.Int32

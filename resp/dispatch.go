@@ -23,6 +23,9 @@ func (c *client) execute(args [][]byte) {
 		c.enqueue(cmd, args)
 	default:
 		c.call(cmd, args)
+		if c.handover.on {
+			c.handOver()
+		}
 	}
 	if !c.parking.on {
 		c.endReply(start, muted)
@@ -149,7 +152,11 @@ func (c *client) call(cmd *command, args [][]byte) {
 		return // as if it had not come yet
 	}
 	c.clock = time.Since(c.srv.started)
-	c.account(cmd, args, c.clock-begin)
+	if c.parking.on {
+		c.suspend(cmd, args, c.clock-begin)
+	} else {
+		c.account(cmd, args, c.clock-begin)
+	}
 	if c.srv.feed.n.Load() > 0 && cmd.flags&(flagSkipMonitor|flagAdmin) == 0 {
 		c.srv.feedMonitors(c, redact(cmd, args))
 	}
@@ -162,6 +169,11 @@ func (c *client) account(cmd *command, args [][]byte, took time.Duration) {
 	if c.failed {
 		c.srv.stats.perCommand[cmd.id].failed.Add(1)
 	}
+	c.noteSlow(cmd, args, took, cfg)
+}
+
+// noteSlow tells the slow log and the latency monitor that cmd took so long.
+func (c *client) noteSlow(cmd *command, args [][]byte, took time.Duration, cfg *Settings) {
 	us := took.Microseconds()
 	if cfg.SlowlogSlowerThanUs >= 0 && us >= cfg.SlowlogSlowerThanUs && cmd.flags&flagSkipSlowlog == 0 {
 		c.srv.admin.slow(c, redact(cmd, args), took)
@@ -196,7 +208,7 @@ func (c *client) run(cmd *command, args [][]byte) {
 	c.shards = types.ShardSet{}
 	c.addShards(cmd, args)
 	mark := len(c.buf)
-	c.tx = c.srv.store.Begin(&c.shards, cmd.flags&flagsWrite != 0, c.db)
+	c.begin(cmd.flags&flagsWrite != 0)
 	if c.has(clientNoTouch) && cmd.name != "touch" {
 		c.tx.SetNoTouch(true)
 	}
@@ -232,8 +244,10 @@ func (c *client) addShards(cmd *command, args [][]byte) {
 func (c *client) endTx(mark int) {
 	tx := c.tx
 	c.tx = nil
+	c.noteReady(tx)
 	seq, err := tx.Commit()
 	if err != nil {
+		c.abandonParking()
 		c.buf = c.buf[:mark]
 		c.fail(err)
 		return

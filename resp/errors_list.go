@@ -9,4 +9,6 @@ const (
 		"... or use negative to start from the end of the list"
 	errPosCount  = "ERR COUNT can't be negative"
 	errPosMaxLen = "ERR MAXLEN can't be negative"
+
+	errTimeoutNotFloat = "ERR timeout is not a float or out of range"
 )

@@ -90,6 +90,9 @@ func (s *Server) enter(c *client, cfg *Settings) (refusal string) {
 func (c *client) gone() {
 	s := c.srv
 	c.abandonParking()
+	if c.handover.on { // a panic
+		c.endHandover()
+	}
 	c.acc.flush(s)
 	s.stopMonitor(c)
 	c.closeOutput()

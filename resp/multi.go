@@ -195,7 +195,7 @@ func (c *client) beginExec() {
 	if c.watcher != nil {
 		c.watcher.AddKeys(&c.shards)
 	}
-	c.tx = store.Begin(&c.shards, c.queue.flags&flagsWrite != 0, c.db)
+	c.begin(c.queue.flags&flagsWrite != 0)
 }
 
 // execQueue runs the queued commands.

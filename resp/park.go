@@ -1,11 +1,12 @@
 package resp
 
 import (
+	"bytes"
 	"sync"
 	"time"
 )
 
-// Parking. A handler that has to wait (WAIT, later BLPOP), or a command that
+// Parking. A handler that has to wait (WAIT, BLPOP), or a command that
 // CLIENT PAUSE holds back, does not block its driver: the client is parked.
 // Commands behind it stay in the query buffer. The connection is read on, so a
 // client that goes away is noticed at once; whoever wakes the client interrupts
@@ -30,6 +31,8 @@ type parking struct {
 	// postponed marks a command held back by CLIENT PAUSE, which CLIENT UNBLOCK
 	// does not end.
 	postponed bool
+	// waiter is what waits for keys, if it is that (ready.go).
+	waiter *waiter
 }
 
 // wakeReason is why a parked client goes on.
@@ -46,10 +49,16 @@ const (
 type parkState struct {
 	on bool // the client's owner: it is parked
 
-	mu    sync.Mutex // guards following
-	cur   *parking
-	woken wakeReason
-	timer *time.Timer
+	// The client's own goroutine: the command that parked, for when it goes on.
+	cmd  *command
+	args [][]byte
+	took time.Duration
+
+	mu      sync.Mutex // guards following
+	cur     *parking
+	woken   wakeReason
+	claimed bool // somebody is about to serve its waiter: nothing else may wake it
+	timer   *time.Timer
 }
 
 // park suspends the client: commands behind this one wait until something ends
@@ -86,12 +95,38 @@ func (c *client) endParking(p *parking, why wakeReason) bool {
 	s := &c.parking
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cur == nil || s.woken != notWoken || p != nil && s.cur != p {
+	if s.cur == nil || s.woken != notWoken || s.claimed || p != nil && s.cur != p {
 		return false
 	}
 	s.woken = why
 	c.interrupt()
 	return true
+}
+
+// claim reserves a client for whoever serves its waiter, from any goroutine. It
+// reports false if the client does not wait any more; else deliver must follow.
+func (c *client) claim(w *waiter) bool {
+	s := &c.parking
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cur == nil || s.cur.waiter != w || s.woken != notWoken || s.claimed {
+		return false
+	}
+	s.claimed = true
+	return true
+}
+
+// deliver wakes a client that was claimed, now that its waiter has a reply. One
+// that has gone away meanwhile does not get it.
+func (c *client) deliver(w *waiter) {
+	s := &c.parking
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cur == nil || s.cur.waiter != w {
+		return
+	}
+	s.claimed, s.woken = false, wokenReady
+	c.interrupt()
 }
 
 // retrying reports that the command at the front of the query buffer is to be
@@ -117,6 +152,7 @@ func (c *client) unpark() bool {
 		return true // the command is still at the front of the query buffer
 	}
 	start, muted := len(c.buf), c.muted()
+	c.failed = false
 	if why == wokenError {
 		c.err(errUnblocked)
 	} else {
@@ -126,9 +162,39 @@ func (c *client) unpark() bool {
 		c.skipCommand()
 	}
 	if !c.parking.on {
+		if !p.retry && !timedOut {
+			c.settle()
+		}
 		c.endReply(start, muted)
 	}
 	return true
+}
+
+// suspend records that a command took so long and then parked. Like in Redis, the
+// call counts now, and what else there is to say of it when it has got its reply:
+// never, if it times out.
+func (c *client) suspend(cmd *command, args [][]byte, took time.Duration) {
+	c.acc.add(c.srv, cmd, took, false)
+	s := &c.parking
+	s.cmd, s.took = cmd, took
+	s.args = make([][]byte, len(args))
+	for i, arg := range args {
+		s.args[i] = bytes.Clone(arg)
+	}
+}
+
+// settle records what suspend left.
+func (c *client) settle() {
+	s, cfg := &c.parking, c.srv.config.Load()
+	p := &c.srv.stats.perCommand[s.cmd.id]
+	if cfg.LatencyTracking {
+		p.latencyOf().counts[bucketOf(s.took)].Add(1)
+	}
+	if c.failed {
+		p.failed.Add(1)
+	}
+	c.noteSlow(s.cmd, s.args, s.took, cfg)
+	s.args = nil
 }
 
 // skipCommand goes behind the command at the front of the query buffer, which
@@ -161,5 +227,5 @@ func (c *client) leaveParkingLocked() {
 	}
 	c.unset(clientBlocked)
 	c.srv.stats.blocked.Add(-1)
-	s.on, s.cur, s.woken = false, nil, notWoken
+	s.on, s.cur, s.woken, s.claimed = false, nil, notWoken, false
 }

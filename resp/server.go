@@ -52,6 +52,8 @@ type Server struct {
 	feed    monitorFeed
 	clients clientSet
 
+	handovers handovers
+
 	shutdown shutdownState
 
 	listenMu  sync.Mutex // guards following
@@ -97,6 +99,7 @@ func NewServer(opt Options) (*Server, error) {
 	if want := opt.Config.Load().MaxClients; want > s.maxConns {
 		s.log.Warn("maxclients is more than the limit of open files allows", "maxclients", want, "allowed", s.maxConns)
 	}
+	s.handovers.done.L = &s.handovers.mu
 	s.loading.Store(true)
 	s.nowMs.Store(s.started.UnixMilli())
 	s.stats.errors = make(map[string]*atomic.Int64)

@@ -95,6 +95,7 @@ func allBindings() []map[string]binding {
 		keyspaceBindings,
 		latencyBindings,
 		listBindings,
+		blockingListBindings,
 		objectBindings,
 		serverBindings,
 		setTypeBindings,

@@ -34,11 +34,13 @@ func (s *Store) SetEvents(classes EventClass) {
 }
 
 // signalModified is what every successful change of a key goes through, after
-// the change: it marks the key's watchers dirty, counts the change and notes the
-// event. With nobody watching and no events asked for it costs two loads.
+// the change: it marks the key's watchers dirty, counts the change, keeps in mind
+// whom it may serve that waits for the key, and notes the event. With nobody
+// watching or waiting and no events asked for it costs three loads.
 func (tx *Tx) signalModified(db int, key []byte, class EventClass, event string) {
 	tx.dirty++
 	tx.touchWatchers(db, key)
+	tx.noteReady(db, key)
 	tx.notify(db, key, class, event)
 }
 

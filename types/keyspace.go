@@ -65,6 +65,7 @@ func (k Keyspace) Rename(from, to []byte, nx bool) (done bool, err error) {
 	}
 	tx.signalModified(tx.db, from, EventGeneric, "rename_from")
 	tx.touchWatchers(tx.db, to)
+	tx.noteReady(tx.db, to)
 	tx.notifyNew(tx.db, to, exists)
 	tx.notify(tx.db, to, EventGeneric, "rename_to")
 	return true, nil
@@ -92,6 +93,7 @@ func (k Keyspace) Move(key []byte, toDB int) (done bool, err error) {
 	}
 	tx.signalModified(tx.db, key, EventGeneric, "move_from")
 	tx.touchWatchers(toDB, key)
+	tx.noteReady(toDB, key)
 	tx.notifyNew(toDB, key, false)
 	tx.notify(toDB, key, EventGeneric, "move_to")
 	return true, nil
@@ -194,6 +196,8 @@ func (k Keyspace) SwapDB(a, b int) error {
 	tx.touchWatchersOfDB(b, a)
 	tx.eng.SwapSpaces(keySpace(a), keySpace(b))
 	tx.eng.SwapSpaces(fieldSpace(a), fieldSpace(b))
+	tx.noteReadyDB(a)
+	tx.noteReadyDB(b)
 	return nil
 }
 

@@ -39,8 +39,8 @@ func listOf(tb testing.TB, tx *Tx, key string) []string {
 	return elementsOf(tb, &e)
 }
 
-// byteSlices returns copies of strings.
-func byteSlices(list []string) [][]byte {
+// listValues returns copies of strings.
+func listValues(list []string) [][]byte {
 	out := make([][]byte, len(list))
 	for i, s := range list {
 		out[i] = []byte(s)
@@ -95,7 +95,7 @@ func (m *listMachine) Push(t *rapid.T) {
 	}
 	m.model[key] = want
 	m.s.update(0, func(tx *Tx) {
-		if n, err := tx.List().Push([]byte(key), side, byteSlices(values), mustExist); err != nil || n != int64(len(want)) {
+		if n, err := tx.List().Push([]byte(key), side, listValues(values), mustExist); err != nil || n != int64(len(want)) {
 			t.Fatalf("Push: %d, %v; want %d", n, err, len(want))
 		}
 	})

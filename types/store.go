@@ -29,6 +29,7 @@ type Store struct {
 
 	counters counters
 	watched  watchTable
+	awaited  awaitTable
 	txPool   sync.Pool
 	expiry   expiryWorker
 }

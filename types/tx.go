@@ -17,6 +17,7 @@ type Tx struct {
 	// What is told to others when the transaction ends.
 	hits, misses, dirty, expired, lazyfreed int64
 	events                                  []Event
+	ready                                   []ReadyKey // keys that may serve somebody
 
 	late    []lateKey // keys met expired that this transaction could not remove
 	scratch []byte    // for short-lived values; whoever uses it calls nobody who does
@@ -112,6 +113,7 @@ func (tx *Tx) fail(err error) error {
 func (tx *Tx) release() {
 	clear(tx.events)
 	clear(tx.late)
+	clear(tx.ready)
 	scratch, arena := tx.scratch[:0], tx.arena[:0]
 	if cap(scratch) > maxKeptScratch {
 		scratch = nil
@@ -119,7 +121,7 @@ func (tx *Tx) release() {
 	if cap(arena) > maxKeptScratch {
 		arena = nil
 	}
-	*tx = Tx{s: tx.s, events: tx.events[:0], late: tx.late[:0], scratch: scratch, arena: arena}
+	*tx = Tx{s: tx.s, events: tx.events[:0], late: tx.late[:0], ready: tx.ready[:0], scratch: scratch, arena: arena}
 	tx.s.txPool.Put(tx)
 }
 
