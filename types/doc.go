@@ -18,10 +18,15 @@
 //	Set     4         -                             OrderHash: member -> nothing
 //	ZSet    5         packed: member, score, ...    -
 //	ZSet    5         -                             OrderScore: member -> 8-byte score (score.go)
+//	fields  15        -                             OrderScore: field -> 8-byte time (fieldttl.go)
+//
+// The last is the expiries of a hash's fields, under the hash's key in another
+// keyspace of the engine: every database has two (space.go).
 //
 // The type is the lower half of the tag. The upper half marks what OBJECT ENCODING
 // tells of the value's past: of a String 0x10 changed in place, 0x20 a float's sum;
-// of the others 0x10 that Redis would have converted it (tagConverted).
+// of the others 0x10 that Redis would have converted it (tagConverted). A Hash with
+// expiring fields has 0x20 (tagFieldTTL).
 //
 // A collection is small, all of it in its head, up to 128 entries (a set of
 // integers: any number), 4 KiB and the entries that the *-max-listpack-* settings
@@ -50,6 +55,9 @@
 //	finish(n, event)     ends n changes: head, deletion when empty, "new" and "del"
 //	                     events, WATCH, dirty
 //
+// len, get, put, remove, each, scan and random treat a field whose time has come as
+// missing; dropEntry, size and eachThere do not. Only a Hash can have such fields.
+//
 // A write that fails in the middle is passed to Tx.fail, which makes the whole
 // transaction fail; the methods above do that. What a command returns (views of a
 // small collection, Item, Element) is good until the next command begins.
@@ -64,7 +72,10 @@
 //	keyspace.go expire.go        commands for keys of any type, and their expiry
 //	expirycycle.go               removing what has expired
 //	kind.go collection.go packed.go  what all types of collection share
+//	collscan.go                  walks over a collection, and random entries of it
+//	hash.go fieldttl.go          Hash; its fields that expire
 //	score.go                     scores as bytes
+//	space.go                     the engine's keyspaces
 //	scan.go glob.go slot.go      SCAN, KEYS, RANDOMKEY; patterns; hash slots
 //	object.go clock.go digest.go OBJECT, access clocks, DEBUG DIGEST
 //

@@ -81,7 +81,14 @@ func (s *testStore) run(write bool, db int, fn func(tx *Tx)) {
 	var set ShardSet
 	s.AddAll(&set)
 	tx := s.Begin(&set, write, db)
+	ended := false
+	defer func() {
+		if !ended { // fn failed the test: the locks must not stay
+			tx.Rollback()
+		}
+	}()
 	fn(tx)
+	ended = true
 	seq, err := tx.Commit()
 	if err != nil {
 		s.tb.Fatalf("Commit: %v", err)
