@@ -3,6 +3,7 @@ package resp
 import (
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/tidwall/redcon"
 )
@@ -25,7 +26,7 @@ func (r *reply) simple(s string) { r.buf = redcon.AppendString(r.buf, s) }
 func (r *reply) raw(b []byte) { r.buf = append(r.buf, b...) }
 
 // err appends an error; text is without the minus sign ("ERR no such key"). CR
-// and LF in it become spaces.
+// and LF in it become spaces, or are left out at its end.
 func (r *reply) err(text string) { r.buf = appendError(r.buf, text) }
 
 // int appends an integer.
@@ -152,7 +153,10 @@ func (r *reply) head(kind byte, n int) {
 	r.buf = append(r.buf, '\r', '\n')
 }
 
+// appendError appends an error reply. Line ends at the end of the text are left
+// out, others become spaces, as in Redis.
 func appendError(buf []byte, text string) []byte {
+	text = strings.TrimRight(text, "\r\n")
 	buf = append(buf, '-')
 	for i := range len(text) {
 		switch ch := text[i]; ch {
