@@ -238,8 +238,8 @@ func TestActiveFieldExpiry(t *testing.T) {
 		fields = append(fields, fmt.Sprintf("f%d", i))
 	}
 	s.SetEvents(EventHash | EventGeneric)
-	s.expireFields("large", testEpochMs+1000, 0, fields...)
 	s.expireFields("large", testEpochMs+9000, 0, "f900")
+	s.expireFields("large", testEpochMs+1000, 0, fields...) // earlier than what is known
 	s.expireFields("small", testEpochMs+1000, 0, "a")
 	s.expireFields("all", testEpochMs+1000, 0, "a")
 	dirty := s.Stats().Dirty
@@ -247,14 +247,23 @@ func TestActiveFieldExpiry(t *testing.T) {
 	for _, tt := range []struct {
 		seconds                    int64
 		large, small, keys, hidden int
+		next                       int64
 	}{
-		{1, 1000, 2, 3, 3}, {2, 500, 1, 2, 1}, {9, 500, 1, 2, 1}, {10, 499, 1, 2, 0},
+		{1, 1000, 2, 3, 3, 1000}, {2, 500, 1, 2, 1, 9000}, {9, 500, 1, 2, 1, 9000}, {10, 499, 1, 2, 0, 0},
 	} {
 		s.clock.ms.Store(testEpochMs + tt.seconds*1000)
 		s.round()
 		large, small := s.rawFields("large"), s.rawFields("small")
 		if large != tt.large || small != tt.small || s.Size(0) != tt.keys || s.hidden(0) != tt.hidden {
 			t.Errorf("after %d s: %d and %d fields, %d keys, %d with expiries; want %+v", tt.seconds, large, small, s.Size(0), s.hidden(0), tt)
+		}
+		if tt.hidden > 0 {
+			s.view(0, func(tx *Tx) {
+				h, ok := tx.eng.Get(fieldSpace(0), []byte("large"))
+				if want := tt.next; !ok || h.ExpireMs != testEpochMs+want {
+					t.Errorf("after %d s: the next expiry is %d, want %d", tt.seconds, h.ExpireMs-testEpochMs, want)
+				}
+			})
 		}
 	}
 	for _, want := range []string{"large hexpired", "small hexpired", "all hexpired", "all del"} {
