@@ -16,6 +16,8 @@ const (
 	lockKeys lockMode = iota
 	// lockAll locks every shard, as lockKeys otherwise (FLUSHALL, SWAPDB).
 	lockAll
+	// lockPatterns is lockAll if namesByPattern, else lockKeys (SORT).
+	lockPatterns
 	// lockWalk gives a transaction without locks, for a command that walks the
 	// keyspace one shard at a time (KEYS, SCAN). In EXEC it means lockAll.
 	lockWalk

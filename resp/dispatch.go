@@ -225,7 +225,7 @@ func (cmd *command) needsTx() bool {
 // lock nothing: the handler refuses them before it touches a key.
 func (c *client) addShards(cmd *command, args [][]byte) {
 	store := c.srv.store
-	if cmd.lock == lockAll {
+	if cmd.lock == lockAll || cmd.lock == lockPatterns && namesByPattern(args) {
 		store.AddAll(&c.shards)
 		return
 	}

@@ -199,6 +199,7 @@ var typesErrors = []struct {
 	{types.ErrHashNotInteger, errHashNotInt},
 	{types.ErrHashNotFloat, errHashNotFloat},
 	{types.ErrScoreNaN, errScoreNaN},
+	{types.ErrSortScore, errSortScore},
 	{types.ErrNoKey, errNoKey},
 	{types.ErrIndex, errIndexRange},
 	{types.ErrTooLong, errTooLong},

@@ -149,7 +149,8 @@ func sortKeys(_ []keySpec, dst []keyRef, args [][]byte) ([]keyRef, bool) {
 		case isWord(args[i], "GET"), isWord(args[i], "BY"):
 			i++
 		case isWord(args[i], "STORE") && i+1 < len(args):
-			store = i + 1
+			i++
+			store = i
 		}
 	}
 	if store > 0 {

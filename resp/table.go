@@ -100,6 +100,7 @@ func allBindings() []map[string]binding {
 		serverBindings,
 		setTypeBindings,
 		setOpBindings,
+		sortBindings,
 		slowlogBindings,
 		stringBindings,
 		memoryBindings,

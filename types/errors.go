@@ -22,6 +22,8 @@ var (
 	ErrHashNotFloat = errors.New("types: hash value is not a float")
 	// ErrScoreNaN: the sum of an infinite score and its opposite.
 	ErrScoreNaN = errors.New("types: resulting score is not a number")
+	// ErrSortScore: SORT of what is no number, without ALPHA.
+	ErrSortScore = errors.New("types: score to sort by is not a number")
 	// ErrNoKey: the key does not exist, in a command that needs it to.
 	ErrNoKey = errors.New("types: no such key")
 	// ErrIndex: the list has no element at this index.
