@@ -176,6 +176,9 @@ func (g gen) word(w string) func() []string {
 
 // cased returns a word as it is, in lower case, or in a mixture.
 func (g gen) cased(w string) string {
+	if w == "" {
+		return w
+	}
 	switch g.IntN(6) {
 	case 0:
 		return strings.ToLower(w)
