@@ -50,15 +50,19 @@ func (c *client) sortOptions(args [][]byte, readOnly bool) (o types.SortOptions,
 	return o, store, true
 }
 
-// namesByPattern reports whether a command line of SORT has a pattern that makes
-// names of keys out of elements, which may be in any shard.
+// namesByPattern reports whether a command line of SORT names keys that its key
+// specs do not find: a pattern makes names out of elements, which may be in any
+// shard, or the destination is called like an option, which Redis's way to find it
+// (sortKeys) falls for.
 func namesByPattern(args [][]byte) bool {
 	for i := 2; i+1 < len(args); i++ {
 		switch {
 		case isWord(args[i], "LIMIT"):
 			i += 2
 		case isWord(args[i], "STORE"):
-			i++
+			if i++; isSortOption(args[i]) {
+				return true
+			}
 		case isWord(args[i], "BY"), isWord(args[i], "GET"):
 			if i++; bytes.IndexByte(args[i], '*') >= 0 {
 				return true
@@ -66,6 +70,11 @@ func namesByPattern(args [][]byte) bool {
 		}
 	}
 	return false
+}
+
+// isSortOption reports whether an argument is an option that sortKeys knows.
+func isSortOption(arg []byte) bool {
+	return isWord(arg, "BY") || isWord(arg, "GET") || isWord(arg, "LIMIT") || isWord(arg, "STORE")
 }
 
 // cmdSort is SORT key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC |

@@ -149,8 +149,7 @@ func sortKeys(_ []keySpec, dst []keyRef, args [][]byte) ([]keyRef, bool) {
 		case isWord(args[i], "GET"), isWord(args[i], "BY"):
 			i++
 		case isWord(args[i], "STORE") && i+1 < len(args):
-			i++
-			store = i
+			store = i + 1
 		}
 	}
 	if store > 0 {
