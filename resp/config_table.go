@@ -96,12 +96,12 @@ var accessWords = oneOf("no", "yes", "local")
 
 var networkDirectives = []directive{
 	{
-		name: "bind", kind: bindKind{}, def: "* -::*", flags: manyWords | startOnly,
+		name: "bind", kind: bindKind{}, def: "* -::*", flags: manyWords,
 		access: field(func(s *Settings) *[]string { return &s.Bind }),
 		doc:    "Addresses to listen on. Without a password, protected-mode admits clients of this machine alone.",
 	},
 	{
-		name: "port", kind: intKind{0, 65535}, def: "6379", flags: startOnly,
+		name: "port", kind: intKind{0, 65535}, def: "6379",
 		access: field(func(s *Settings) *int64 { return &s.Port }),
 		doc:    "TCP port; 0 means none.",
 	},
@@ -185,7 +185,7 @@ var networkDirectives = []directive{
 	{
 		name: "enable-debug-command", kind: accessWords, def: "no", flags: immutable,
 		access: word(func(s *Settings) *Access { return &s.DebugCommand }),
-		doc:    "Who may use DEBUG; local: clients of this machine.",
+		doc:    "Who may use DEBUG; local: clients of this machine. DEBUG RELOAD and LOADAOF force everything to the disk; they do not read it again.",
 	},
 	{
 		name: "enable-protected-configs", kind: accessWords, def: "no", flags: immutable,

@@ -25,38 +25,103 @@ const (
 // error nothing is left open.
 func (s *Server) Listen() error {
 	cfg := s.config.Load()
-	var opened []net.Listener
-	fail := func(err error) error {
-		for _, l := range opened {
-			err = errors.Join(err, l.Close())
-		}
+	opened, err := listenAll(cfg)
+	if err != nil {
 		return err
 	}
-	if cfg.Port != 0 {
-		for _, bind := range cfg.Bind {
-			l, err := listenTCP(bind, cfg.Port)
-			if err != nil {
-				return fail(err)
-			}
-			if l != nil {
-				opened = append(opened, l)
-			}
-		}
-	}
+	var unix net.Listener
 	if cfg.UnixSocket != "" {
-		l, err := listenUnix(cfg.UnixSocket, os.FileMode(cfg.UnixSocketPerm))
-		if err != nil {
-			return fail(err)
+		if unix, err = listenUnix(cfg.UnixSocket, os.FileMode(cfg.UnixSocketPerm)); err != nil {
+			return errors.Join(err, closeAll(opened))
 		}
-		opened = append(opened, l)
 	}
-	if len(opened) == 0 {
+	if len(opened) == 0 && unix == nil {
 		return errors.New("resp: no address to listen on: port is 0 and unixsocket is not set")
 	}
-	for _, l := range opened {
-		s.Serve(l)
+	s.serveConfigured(opened)
+	if unix != nil {
+		s.Serve(unix)
 	}
+	s.config.OnChange(s.relisten, "port", "bind")
 	return nil
+}
+
+// serveConfigured serves the listeners of bind and port, in place of those before.
+func (s *Server) serveConfigured(opened []net.Listener) {
+	served := make([]net.Listener, 0, len(opened))
+	for _, l := range opened {
+		if l = s.serve(l); l != nil {
+			served = append(served, l)
+		}
+	}
+	s.listenMu.Lock()
+	defer s.listenMu.Unlock()
+	s.configured = served
+}
+
+// relisten is a change of port or bind at run time. Clients that are connected
+// stay. On an error the old addresses are listened on as before.
+func (s *Server) relisten(old, changed *Settings) error {
+	if changed.Port == old.Port {
+		// The old and the new addresses may be the same in part.
+		s.dropConfigured()
+		opened, err := listenAll(changed)
+		if err == nil {
+			s.serveConfigured(opened)
+			return nil
+		}
+		s.log.Error("bind cannot be changed", "error", err)
+		if opened, err = listenAll(old); err != nil {
+			s.log.Error("the old addresses of bind cannot be listened on again", "error", err)
+		}
+		s.serveConfigured(opened)
+		return badValue("Failed to bind to specified addresses.")
+	}
+	opened, err := listenAll(changed)
+	if err != nil {
+		s.log.Error("port cannot be changed", "error", err)
+		return badValue("Unable to listen on this port. Check server logs.")
+	}
+	s.dropConfigured()
+	s.serveConfigured(opened)
+	return nil
+}
+
+// dropConfigured stops listening on the addresses of bind and port.
+func (s *Server) dropConfigured() {
+	s.listenMu.Lock()
+	drop := s.configured
+	s.configured = nil
+	s.listeners = slices.DeleteFunc(s.listeners, func(l net.Listener) bool { return slices.Contains(drop, l) })
+	s.listenMu.Unlock()
+	if err := closeAll(drop); err != nil {
+		s.log.Error("an address that is listened on no more could not be closed", "error", err)
+	}
+}
+
+// listenAll opens the addresses of bind with port, all of them or none.
+func listenAll(cfg *Settings) ([]net.Listener, error) {
+	if cfg.Port == 0 {
+		return nil, nil
+	}
+	var opened []net.Listener
+	for _, bind := range cfg.Bind {
+		l, err := listenTCP(bind, cfg.Port)
+		if err != nil {
+			return nil, errors.Join(err, closeAll(opened))
+		}
+		if l != nil {
+			opened = append(opened, l)
+		}
+	}
+	return opened, nil
+}
+
+func closeAll(listeners []net.Listener) (all error) {
+	for _, l := range listeners {
+		all = errors.Join(all, l.Close())
+	}
+	return all
 }
 
 // listenTCP opens one address of bind; nil if it is optional and not there.
@@ -125,7 +190,11 @@ const (
 //
 // The event loops serve a plain TCP or unix socket, where there are any and
 // io-driver allows it; the portable driver serves everything else.
-func (s *Server) Serve(l net.Listener) {
+func (s *Server) Serve(l net.Listener) { s.serve(l) }
+
+// serve is Serve. It returns what stands for l in listeners, or nil if the server
+// does not listen any more; l is closed then.
+func (s *Server) serve(l net.Listener) net.Listener {
 	accept := func() error { return s.acceptNet(l) }
 	if s.config.Load().IODriver != driverNet {
 		served, next, err := s.epollListener(l)
@@ -138,9 +207,14 @@ func (s *Server) Serve(l net.Listener) {
 	}
 	s.listenMu.Lock()
 	defer s.listenMu.Unlock()
+	if s.deaf {
+		s.closeQuietly("a listener of a server that ends", l.Close)
+		return nil
+	}
 	s.listeners = append(s.listeners, l)
 	s.wg.Add(1)
 	go s.acceptAll(accept)
+	return l
 }
 
 // acceptAll accepts connections, with one call of next each. An error other than
@@ -179,15 +253,11 @@ func (s *Server) Addrs() []net.Addr {
 	return addrs
 }
 
-// CloseListeners stops accepting; connected clients go on.
+// CloseListeners stops accepting, for good; connected clients go on.
 func (s *Server) CloseListeners() error {
 	s.listenMu.Lock()
-	listeners := slices.Clone(s.listeners)
-	s.listeners = nil
+	listeners := s.listeners
+	s.listeners, s.configured, s.deaf = nil, nil, true
 	s.listenMu.Unlock()
-	var all error
-	for _, l := range listeners {
-		all = errors.Join(all, l.Close())
-	}
-	return all
+	return closeAll(listeners)
 }

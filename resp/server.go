@@ -56,9 +56,11 @@ type Server struct {
 
 	shutdown shutdownState
 
-	listenMu  sync.Mutex // guards following
-	listeners []net.Listener
-	loops     loopSet // of the epoll driver, begun by its first listener
+	listenMu   sync.Mutex // guards following
+	listeners  []net.Listener
+	configured []net.Listener // those of them that are of bind and port
+	deaf       bool           // CloseListeners was called
+	loops      loopSet        // of the epoll driver, begun by its first listener
 
 	closeOnce sync.Once
 	closeErr  error
