@@ -12,6 +12,7 @@ import (
 const (
 	packedMaxEntries = 128
 	packedMaxBytes   = 4 << 10
+	packedMostBytes  = 256 << 10 // of a hash, if the settings ask for it
 	// packedSpare is how much an entry may add to a small collection without an
 	// allocation.
 	packedSpare = 512
@@ -122,7 +123,7 @@ func (c *coll) size() int {
 // makeRoom is called before entries and bytes (see itemBytes) are added: it makes
 // the collection a large one, if it is small and would become too large for that.
 func (c *coll) makeRoom(entries, bytes int) error {
-	if c.big != nil || c.size()+entries <= c.maxPacked() && len(c.small.buf)+bytes <= packedMaxBytes {
+	if c.big != nil || c.size()+entries <= c.maxPacked() && len(c.small.buf)+bytes <= c.maxPackedBytes() {
 		return nil
 	}
 	return c.grow()
@@ -135,6 +136,16 @@ func (c *coll) maxPacked() int {
 		limit = packedMaxBytes // integers are short
 	}
 	return int(min(int64(limit), c.kind.maxPacked(c.tx.s.limits.Load(), c.tag)))
+}
+
+// maxPackedBytes is the largest size of the small form. Whoever has Redis keep
+// hashes of longer values in a listpack, where they keep their order, has that
+// here within reason.
+func (c *coll) maxPackedBytes() int {
+	if c.kind.tag != tagHash {
+		return packedMaxBytes
+	}
+	return int(min(max(packedMaxBytes, 2*min(c.tx.s.limits.Load().HashValue, packedMostBytes)), packedMostBytes))
 }
 
 // grow makes a small collection a large one. Views of its items stay valid.

@@ -79,6 +79,8 @@ func TestForms(t *testing.T) {
 		{"one field more", tagHash, limit + 1, 10, 512, false},
 		{"full bytes", tagHash, 4, 1000, 512, true},
 		{"more bytes", tagHash, 5, 1000, 512, false},
+		{"settings ask for more bytes", tagHash, 9, 8000, 1 << 40, true},
+		{"not for so many", tagHash, 40, 8000, 1 << 40, false},
 		{"settings forbid", tagHash, 1, 0, 0, false},
 		{"settings allow two", tagHash, 2, 0, 2, true},
 		{"settings allow two, three", tagHash, 3, 0, 2, false},
@@ -90,6 +92,9 @@ func TestForms(t *testing.T) {
 	for _, tt := range cases {
 		l := defaultCollectionLimits()
 		l.HashEntries, l.SetInts = tt.limit, tt.limit
+		if tt.limit > 1<<30 {
+			l.HashValue = tt.limit
+		}
 		s.SetCollectionLimits(l)
 		s.update(0, func(tx *Tx) { want[tt.name] = fill(t, tx, tt.name, tt.tag, tt.n, tt.size) })
 	}

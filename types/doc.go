@@ -30,7 +30,8 @@
 //
 // A collection is small, all of it in its head, up to 128 entries (a set of
 // integers: any number), 4 KiB and the entries that the *-max-listpack-* settings
-// allow; every change writes the head. Then it is large, for good: every element
+// allow (a hash more bytes, if hash-max-listpack-value is above 2 KiB); every
+// change writes the head. Then it is large, for good: every element
 // is a record of its own, and the head is written when the key is created, and
 // when its type, encoding or expiry change. The number of elements is the length
 // of the engine's collection; it is nowhere written.
