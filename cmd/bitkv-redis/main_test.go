@@ -18,6 +18,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bitkv/engine"
@@ -266,13 +267,22 @@ func TestShutdownCommand(t *testing.T) {
 }
 
 func TestSecondSignalForces(t *testing.T) {
-	s := &service{log: slog.New(slog.DiscardHandler), stop: make(chan os.Signal, 2)}
-	s.stop <- syscall.SIGTERM
-	code := -1
-	s.forceOnSecondSignal(func(n int) { code = n })
-	if code != 1 {
-		t.Errorf("exit code %d, want 1", code)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := &service{log: slog.New(slog.DiscardHandler), stop: make(chan os.Signal, 2)}
+		code := -1
+		go s.forceOnSecondSignal(time.Now(), func(n int) { code = n })
+		s.stop <- syscall.SIGTERM
+		synctest.Wait()
+		if code != -1 {
+			t.Errorf("exit code %d for a signal that came twice at once", code)
+		}
+		time.Sleep(oneSignal)
+		s.stop <- syscall.SIGTERM
+		synctest.Wait()
+		if code != 1 {
+			t.Errorf("exit code %d, want 1", code)
+		}
+	})
 }
 
 // oneLineError checks that a program ended with 1 and one line that contains

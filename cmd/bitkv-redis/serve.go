@@ -150,7 +150,7 @@ func (s *service) run() error {
 	s.notifySupervisor("READY=1")
 	err = s.wait()
 	s.notifySupervisor("STOPPING=1")
-	go s.forceOnSecondSignal(os.Exit)
+	go s.forceOnSecondSignal(time.Now(), os.Exit)
 	err = errors.Join(err, s.server.Close(), store.Close(), removePid())
 	if err != nil {
 		s.log.Error("the shutdown was not clean", "error", err)
@@ -183,12 +183,21 @@ func signalName(sig os.Signal) string {
 	return "SIGTERM"
 }
 
-// forceOnSecondSignal ends the process at once if it is told to stop again. The
-// data survives that as it survives kill -9.
-func (s *service) forceOnSecondSignal(exit func(code int)) {
-	sig := <-s.stop
-	s.log.Error("received " + signalName(sig) + " again, exiting without waiting")
-	exit(1)
+// oneSignal is for how long after the first signal another one is taken for the
+// same: timeout(1) and service managers signal the process and its group.
+const oneSignal = time.Second
+
+// forceOnSecondSignal ends the process at once if it is told to stop again, after
+// it was at began. The data survives that as it survives kill -9.
+func (s *service) forceOnSecondSignal(began time.Time, exit func(code int)) {
+	for sig := range s.stop {
+		if time.Since(began) < oneSignal {
+			continue
+		}
+		s.log.Error("received " + signalName(sig) + " again, exiting without waiting")
+		exit(1)
+		return
+	}
 }
 
 // open opens the data as the configuration says.
