@@ -21,12 +21,12 @@ func (c *client) argBitOffset(arg []byte, bits int) (offset int64, ok bool) {
 		arg, scale = arg[1:], int64(bits)
 	}
 	n, ok := parseInt(arg)
-	limit := c.srv.store.MaxValueBytes() * 8
-	if !ok || n < 0 || n > (limit-1)/scale {
+	n *= scale // which may go around, in Redis as well
+	if !ok || n < 0 || n>>3 >= c.srv.store.MaxValueBytes() {
 		c.err(errBitOffset)
 		return 0, false
 	}
-	return n * scale, true
+	return n, true
 }
 
 func cmdSetBit(c *client, args [][]byte) {

@@ -237,6 +237,9 @@ func (g gen) expire() []string {
 // command returns one command of the server's first families.
 func (g gen) command() []string {
 	k, l := g.key(), g.key()
+	if g.chance(5) {
+		return g.bytewise(k, l)
+	}
 	switch n := g.IntN(100); {
 	case n < 14:
 		return append([]string{"SET", k, g.value()}, g.setOptions()...)

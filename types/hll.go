@@ -26,12 +26,13 @@ type hll struct {
 	key     []byte
 	head    engine.Head
 	existed bool
+	cut     bool // sketch is not all of it
 	sketch  sketch
 }
 
-// load reads the HyperLogLog that a key was found to be; room is how much it may
-// grow by in place. ErrWrongType or ErrNotHLL if it is none. The sketch is the
-// caller's.
+// loadHLL reads the HyperLogLog that a key was found to be. ErrWrongType or
+// ErrNotHLL if it is none. Of one that is far too long it has the header alone,
+// which makes it a damaged one. The sketch is the caller's.
 func (tx *Tx) loadHLL(key []byte, head *engine.Head) (h hll, err error) {
 	h = hll{tx: tx, key: key, head: *head, existed: true}
 	v, err := tx.valueOf(head)
@@ -40,15 +41,15 @@ func (tx *Tx) loadHLL(key []byte, head *engine.Head) (h hll, err error) {
 	}
 	n := v.Len()
 	begin := v.Slice(0, min(n, sketchHeader))
-	buf, err := begin.AppendTo(make([]byte, 0, min(n, sketchMaxSparse)+8))
+	if n > sketchMaxBytes {
+		h.cut, n = true, sketchHeader
+	}
+	buf, err := begin.AppendTo(make([]byte, 0, n+8))
 	if err != nil {
 		return h, err
 	}
-	switch {
-	case !isSketch(buf, n):
+	if !isSketch(buf, v.Len()) {
 		return h, ErrNotHLL
-	case n > sketchMaxSparse:
-		return h, ErrCorruptHLL
 	}
 	rest := v.Slice(sketchHeader, n)
 	h.sketch, err = rest.AppendTo(buf)
@@ -295,15 +296,14 @@ func (h HLL) Decode(dst, key []byte) ([]byte, error) {
 		return dst, err
 	}
 	s := found.sketch
-	if !s.isSparse() {
+	switch {
+	case !s.isSparse():
 		return dst, ErrDenseHLL
+	case found.cut:
+		return dst, ErrCorruptHLL
 	}
-	begin := len(dst)
 	for at := sketchHeader; at < len(s); {
 		c := s.codeAt(at)
-		if c.length == 0 {
-			return dst[:begin], ErrCorruptHLL
-		}
 		if at > sketchHeader {
 			dst = append(dst, ' ')
 		}
@@ -312,7 +312,7 @@ func (h HLL) Decode(dst, key []byte) ([]byte, error) {
 			dst = append(dst, 'v', ':')
 			dst = strconv.AppendInt(dst, int64(c.value), 10)
 			dst = append(dst, ',')
-		case c.length == 1:
+		case s[at]&0x40 == 0:
 			dst = append(dst, 'z', ':')
 		default:
 			dst = append(dst, 'Z', ':')

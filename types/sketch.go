@@ -33,8 +33,9 @@ const (
 	sketchRegisters = 1 << sketchBits
 	sketchHeader    = 16
 	sketchDense     = sketchHeader + sketchRegisters*6/8
-	// sketchMaxSparse is longer than the sparse form can be: 2 bytes a register.
-	sketchMaxSparse = sketchHeader + 2*sketchRegisters
+	// sketchMaxBytes is how long a string may be to be looked at; 2 bytes a
+	// register is the longest that the sparse form can be.
+	sketchMaxBytes = 1 << 20
 
 	encodingDense  = 0
 	encodingSparse = 1
@@ -152,7 +153,7 @@ func (s sketch) raiseDense(index int, value byte) (changed bool) {
 
 // code is one code of the sparse form.
 type code struct {
-	length int // in bytes; 0 if there is none, or only a part of one
+	length int // in bytes; 0 if there is none
 	run    int // how many registers it covers
 	value  byte
 }
@@ -166,8 +167,8 @@ func (s sketch) codeAt(at int) code {
 		return code{1, int(s[at]&3) + 1, s[at]>>2&0x1f + 1}
 	case s[at]&0x40 == 0:
 		return code{1, int(s[at]) + 1, 0}
-	case at+1 == len(s):
-		return code{}
+	case at+1 == len(s): // Redis reads a zero byte behind the end
+		return code{1, int(s[at]&0x3f)<<8 + 1, 0}
 	default:
 		return code{2, int(s[at]&0x3f)<<8 + int(s[at+1]) + 1, 0}
 	}

@@ -98,7 +98,6 @@ func TestHLLErrors(t *testing.T) {
 		{"too short", header[:30], ErrNotHLL},
 		{"no registers", header, ErrCorruptHLL},
 		{"too few registers", header + "7ffe", ErrCorruptHLL},
-		{"half a code", header + "7ffe40", ErrCorruptHLL},
 		{"too many registers", header + "7fff00", ErrCorruptHLL},
 		{"dense of a wrong length", "48594c4c00" + header[10:], ErrNotHLL},
 	}
@@ -137,8 +136,19 @@ func TestHLLLong(t *testing.T) {
 		if _, err := tx.String().SetRange(k, 0, newSketch()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := tx.HLL().Add(k, [][]byte{k}); !errors.Is(err, ErrCorruptHLL) {
-			t.Errorf("Add: %v, want %v", err, ErrCorruptHLL)
+		h := tx.HLL()
+		_, err1 := h.Add(k, [][]byte{k})
+		_, err2 := h.Count([][]byte{k, k})
+		_, err3 := h.ToDense(k)
+		_, err4 := h.Decode(nil, k)
+		err5 := h.Merge(k, nil)
+		for i, err := range []error{err1, err2, err3, err4, err5} {
+			if !errors.Is(err, ErrCorruptHLL) {
+				t.Errorf("%d: %v, want %v", i+1, err, ErrCorruptHLL)
+			}
+		}
+		if n, err := tx.String().Len(k); n != 500<<20+1 || err != nil {
+			t.Errorf("its length is now %d, %v", n, err)
 		}
 	})
 }
