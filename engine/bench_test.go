@@ -89,6 +89,7 @@ func BenchmarkGet(b *testing.B) {
 }
 
 func benchGet(b *testing.B, db *DB) {
+	b.Helper()
 	var key [16]byte
 	var value []byte
 	b.ReportAllocs()

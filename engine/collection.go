@@ -190,7 +190,7 @@ func (c *Collection) Len() int { return c.main.len() }
 // At returns the element at position i.
 // REQUIRES: 0 <= i < Len.
 func (c *Collection) At(i int) Element {
-	_, ref := c.main.at(i)
+	ref := c.main.at(i)
 	return c.element(ref)
 }
 
@@ -248,7 +248,7 @@ func (c *Collection) AscendHash(from uint64, fn func(hash uint64, e Element) boo
 
 // AtScore is At in the order by value. REQUIRES: OrderScore, 0 <= i < Len.
 func (c *Collection) AtScore(i int) Element {
-	_, ref := c.score.at(i)
+	ref := c.score.at(i)
 	return c.element(ref)
 }
 

@@ -232,6 +232,7 @@ func orders(t *testing.T, fn func(t *testing.T, order Order)) {
 
 func TestCollectionProperty(t *testing.T) {
 	orders(t, func(t *testing.T, order Order) {
+		t.Helper()
 		rapid.Check(t, func(rt *rapid.T) {
 			c := newCollection(CollectionID(4|uint64(order)), collectionSeed)
 			m := &collectionModel{order: order}
@@ -267,6 +268,7 @@ func TestCollectionLarge(t *testing.T) {
 		{"descending", func(_ *rand.Rand, n int) []int { return slices.Collect(rangeOf(n, true)) }},
 	}
 	orders(t, func(t *testing.T, order Order) {
+		t.Helper()
 		for _, fill := range ways {
 			for _, empty := range ways {
 				t.Run(fill.name+" "+empty.name, func(t *testing.T) {

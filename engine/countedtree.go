@@ -146,9 +146,9 @@ func (t *countedTree) rank(key uint64, subkey []byte) (position int, found bool)
 	return position + place, found
 }
 
-// at returns the number of the element at a position, and its key.
+// at returns the number of the element at a position.
 // REQUIRES: 0 <= position < len.
-func (t *countedTree) at(position int) (key uint64, ref uint32) {
+func (t *countedTree) at(position int) (ref uint32) {
 	n := t.root
 	for n.kids != nil {
 		kid := 0
@@ -158,7 +158,7 @@ func (t *countedTree) at(position int) (key uint64, ref uint32) {
 		}
 		n = n.kids[kid]
 	}
-	return n.keys[position], n.refs[position]
+	return n.refs[position]
 }
 
 // ascend calls fn for the elements from a position on, until fn returns false.
@@ -207,12 +207,12 @@ func (n *treeNode) descend(skip int, fn func(key uint64, ref uint32) bool) bool 
 		}
 		return true
 	}
-	for i := len(n.kids) - 1; i >= 0; i-- {
+	for i, kid := range slices.Backward(n.kids) {
 		if c := int(n.refs[i]); skip >= c {
 			skip -= c
 			continue
 		}
-		if !n.kids[i].descend(skip, fn) {
+		if !kid.descend(skip, fn) {
 			return false
 		}
 		skip = 0
@@ -283,7 +283,8 @@ func (t *countedTree) split(n *treeNode, i int, key uint64, subkey []byte) {
 	inner := left.kids != nil
 	// At the ends of the order elements tend to come in order: leave the full node
 	// full then.
-	middle, place := treeNodeMax/2, 0
+	middle := treeNodeMax / 2
+	var place int
 	if inner {
 		place = t.searchInner(left, key, subkey)
 	} else {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -257,8 +258,7 @@ func (d *dataFile) tailView(offset int64, n int) []byte {
 	if chunks == nil {
 		return nil
 	}
-	for i := len(*chunks) - 1; i >= 0; i-- {
-		c := (*chunks)[i]
+	for _, c := range slices.Backward(*chunks) {
 		if offset < c.start {
 			continue
 		}
@@ -368,8 +368,7 @@ func (d *dataFile) scanFrames(from, limit int64, fn func(f *frame) error) (end i
 		}
 		f.frameHeader, f.offset, f.payload = h, end, b[frameHeaderBytes:]
 		if err := fn(f); err != nil {
-			var bad *badRecordError
-			if errors.As(err, &bad) {
+			if bad, is := errors.AsType[*badRecordError](err); is {
 				return end, bad.reason, nil
 			}
 			return end, "", err

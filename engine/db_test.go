@@ -13,19 +13,19 @@ func testOptions() Options {
 	return Options{DataFileBytes: 16 << 10, Shards: 4, Spaces: 4, MergeDeadBytes: -1}
 }
 
-func mustOpen(t testing.TB, dir string, opt Options) *DB {
-	t.Helper()
+func mustOpen(tb testing.TB, dir string, opt Options) *DB {
+	tb.Helper()
 	db, err := Open(dir, opt)
 	if err != nil {
-		t.Fatalf("Open: %v", err)
+		tb.Fatalf("Open: %v", err)
 	}
 	return db
 }
 
-func mustClose(t testing.TB, db *DB) {
-	t.Helper()
+func mustClose(tb testing.TB, db *DB) {
+	tb.Helper()
 	if err := db.Close(); err != nil {
-		t.Fatalf("Close: %v", err)
+		tb.Fatalf("Close: %v", err)
 	}
 }
 

@@ -138,6 +138,7 @@ func awkwardKeys() [][]byte {
 
 func TestIndexAwkwardKeys(t *testing.T) {
 	indexes(t, func(t *testing.T, index IndexType) {
+		t.Helper()
 		keys := awkwardKeys()
 		for seed := range uint64(4) {
 			rnd := rand.New(rand.NewPCG(seed, 7))
@@ -160,6 +161,7 @@ func TestIndexAwkwardKeys(t *testing.T) {
 
 func TestIndexEmpty(t *testing.T) {
 	indexes(t, func(t *testing.T, index IndexType) {
+		t.Helper()
 		u := newIndexUnderTest(index)
 		for _, from := range [][]byte{nil, {}, []byte("a")} {
 			u.checkWalks(t, from)
@@ -180,6 +182,7 @@ func TestIndexEmpty(t *testing.T) {
 // beginning and with and without a key that ends at the node.
 func TestIndexFanOut(t *testing.T) {
 	indexes(t, func(t *testing.T, index IndexType) {
+		t.Helper()
 		for _, prefix := range []string{"", "p", "a longer shared beginning"} {
 			for _, own := range []bool{false, true} {
 				rnd := rand.New(rand.NewPCG(3, uint64(len(prefix))))
@@ -210,6 +213,7 @@ func TestIndexFanOut(t *testing.T) {
 
 func TestIndexProperty(t *testing.T) {
 	indexes(t, func(t *testing.T, index IndexType) {
+		t.Helper()
 		rapid.Check(t, func(rt *rapid.T) {
 			u := newIndexUnderTest(index)
 			key := rapid.Custom(func(t *rapid.T) []byte {
@@ -243,6 +247,7 @@ func TestIndexMany(t *testing.T) {
 		},
 	}
 	indexes(t, func(t *testing.T, index IndexType) {
+		t.Helper()
 		for name, shape := range shapes {
 			t.Run(name, func(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(5, 6))
@@ -296,6 +301,7 @@ func TestARTGivesBack(t *testing.T) {
 
 func TestIndexReadersTogether(t *testing.T) {
 	indexes(t, func(t *testing.T, index IndexType) {
+		t.Helper()
 		const n = 2000
 		u := newIndexUnderTest(index)
 		for i := range n {

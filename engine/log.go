@@ -61,7 +61,7 @@ type log struct {
 	written    atomic.Int64 // bytes of frames since Open
 	syncs      atomic.Int64
 	syncNanos  atomic.Int64  // in all
-	lastSync   atomic.Int64  // when the last good one ended, Unix nanoseconds
+	lastSync   atomic.Int64  // when all of the log was last known to be on the disk, Unix nanoseconds
 	late       atomic.Bool   // the background sync takes too long
 	sync       atomic.Uint32 // SyncPolicy
 
@@ -542,8 +542,7 @@ func (l *log) writeFailed(cause error) error {
 // and report the next sync as good (Rebello et al., "Can Applications Recover
 // from fsync Failures?", ATC 2020), so it is never tried again on the same bytes.
 func (l *log) syncFailed(cause error) error {
-	switch SyncPolicy(l.sync.Load()) {
-	case SyncAlways, SyncNever:
+	if p := SyncPolicy(l.sync.Load()); p == SyncAlways || p == SyncNever {
 		return l.fail(cause)
 	}
 	l.mu.Lock()

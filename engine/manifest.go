@@ -131,7 +131,7 @@ func (e *manifestEdit) encode() []byte {
 		b = le.AppendUint32(b, f.salt)
 		b = le.AppendUint64(b, uint64(f.createdMs))
 		if f.sealed {
-			seal = append(seal[:len(seal):len(seal)], f)
+			seal = append(slices.Clip(seal), f)
 		}
 	}
 	for _, f := range seal {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -55,7 +56,7 @@ func (r *collRegistry) add(c *Collection) uint32 {
 		n = r.next
 		r.next++
 		if pages := *r.pages.Load(); int(n>>collPageBits) == len(pages) {
-			grown := append(pages[:len(pages):len(pages)], new(collPage))
+			grown := append(slices.Clip(pages), new(collPage))
 			r.pages.Store(&grown)
 		}
 	}

@@ -22,7 +22,7 @@ type Stats struct {
 	// the operating system and the disk have the log.
 	EndSeq, FlushedSeq, SyncedSeq uint64
 	// Syncs is how many times the log was synced, SyncTime how long that took in
-	// all, and LastSync when it was last done without an error.
+	// all, and LastSync when all of it was last known to be on the disk.
 	Syncs    int64
 	SyncTime time.Duration
 	LastSync time.Time

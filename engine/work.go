@@ -88,7 +88,11 @@ func (l *log) syncLoop() {
 			err = l.flush(l.endSeq.Load())
 		} else {
 			timer := time.AfterFunc(lateAfter, func() { l.late.Store(true) })
-			err = l.syncTo(l.endSeq.Load())
+			began := time.Now()
+			if err = l.syncTo(l.endSeq.Load()); err == nil {
+				// If there was nothing to sync, that is as good.
+				l.lastSync.Store(max(began.UnixNano(), l.lastSync.Load()))
+			}
 			timer.Stop()
 			l.late.Store(false)
 		}
