@@ -41,13 +41,16 @@ run: build ## build, and serve port 6379 (PORT=) with the data in ./data (DATA=)
 test: deps ## vet and every test; installs redis-server for the oracle if it is missing
 	$(GO) vet ./...
 	$(GO) test -timeout 20m $(UNIT)
+	BITKV_TEST_DRIVER=net $(GO) test -timeout 20m ./resp
 	$(GO) test -count=1 -timeout 20m ./tests
 	$(GO) test -race -timeout 20m $(UNIT)
+	BITKV_TEST_DRIVER=net $(GO) test -race -timeout 20m ./resp
 	BITKV_TEST_RACE=1 BITKV_DIFF_COMMANDS=50000 BITKV_CRASH_CYCLES=30 BITKV_LINEAR_HISTORIES=30 \
 		$(GO) test -count=1 -timeout 20m -run '$(RACED)' ./tests
 
 race: deps ## every test with the race detector, in the tests and in the server they start
 	$(GO) test -race -timeout 60m $(UNIT)
+	BITKV_TEST_DRIVER=net $(GO) test -race -timeout 60m ./resp
 	BITKV_TEST_RACE=1 $(GO) test -race -count=1 -timeout 60m ./tests
 
 fuzz: ## run every fuzz target for FUZZTIME (30s)

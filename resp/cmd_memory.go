@@ -60,6 +60,7 @@ func cmdMemoryStats(c *client, _ [][]byte) {
 	rss, rssFile := residentBytes()
 	clients := s.clientMemory()
 	overhead := min(start+clients, used)
+	grown := max(used-start, 0) // a collection of garbage may leave less than at the start
 	keys, databases := int64(0), 0
 	if store := s.loadedStore(); store != nil {
 		for db := range store.Databases() {
@@ -71,7 +72,7 @@ func cmdMemoryStats(c *client, _ [][]byte) {
 	}
 	perKey := int64(0)
 	if keys > 0 {
-		perKey = (used - start) / keys
+		perKey = grown / keys
 	}
 	type stat struct {
 		name  string
@@ -94,7 +95,7 @@ func cmdMemoryStats(c *client, _ [][]byte) {
 		{"keys.count", keys},
 		{"keys.bytes-per-key", perKey},
 		{"dataset.bytes", used - overhead},
-		{"dataset.percentage", 100 * ratio(used-overhead, used-start)},
+		{"dataset.percentage", 100 * ratio(used-overhead, grown)},
 		{"peak.percentage", 100 * ratio(used, peak)},
 		{"allocator.allocated", m.objects},
 		{"allocator.active", m.objects + m.unused},

@@ -48,8 +48,6 @@ type testServer struct {
 	log  *testLog
 }
 
-// BITKV_TEST_DRIVER, if it is set, is the io-driver of the servers under test.
-
 // startServer starts a server; change, if not nil, changes its settings first.
 func startServer(tb testing.TB, change func(*Settings), opts ...func(*Options)) *testServer {
 	tb.Helper()
@@ -75,6 +73,7 @@ func prepareServer(tb testing.TB, change func(*Settings), opts ...func(*Options)
 	log := new(testLog)
 	cfg := NewConfig(nil)
 	set := cfg.Load().clone()
+	// The io-driver of the servers under test: `make test` runs them on both.
 	if driver := os.Getenv("BITKV_TEST_DRIVER"); driver != "" {
 		set.IODriver = driver
 	}

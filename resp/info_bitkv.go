@@ -84,7 +84,7 @@ func infoBitkv(c *client, t *infoText) {
 	t.str("sync_policy", syncPolicies[e.Policy])
 	t.int("tail_bytes", e.TailBytes)
 	t.int("sync_lag_records", int64(e.EndSeq-min(e.SyncedSeq, e.EndSeq)))
-	t.int("sync_lag_ms", syncLagMs(e, time.Now()))
+	t.int("sync_lag_ms", c.srv.syncLagMs(e, time.Now()))
 	t.int("syncs", e.Syncs)
 	t.int("sync_usec", e.SyncTime.Microseconds())
 	t.float("sync_usec_per_call", ratio(e.SyncTime.Microseconds(), e.Syncs), 2)
@@ -120,12 +120,16 @@ func unixOrZero(t time.Time) int64 {
 }
 
 // syncLagMs is for how long the oldest record that is not on the disk may have
-// been waiting: since the last sync, if anything waits.
-func syncLagMs(e *types.EngineStats, now time.Time) int64 {
-	if e.SyncedSeq >= e.EndSeq || e.LastSync.IsZero() {
+// been waiting: since the last sync, or since the start if there was none.
+func (s *Server) syncLagMs(e *types.EngineStats, now time.Time) int64 {
+	if e.SyncedSeq >= e.EndSeq {
 		return 0
 	}
-	return max(now.Sub(e.LastSync).Milliseconds(), 0)
+	since := e.LastSync
+	if since.IsZero() {
+		since = s.started
+	}
+	return max(now.Sub(since).Milliseconds(), 0)
 }
 
 // storageStatus is "ok", or why writes are refused.

@@ -32,7 +32,7 @@ func infoServer(c *client, t *infoText) {
 	t.str("os", systemName())
 	t.int("arch_bits", strconv.IntSize)
 	t.str("go_version", runtime.Version())
-	t.str("multiplexing_api", "goroutines")
+	t.str("multiplexing_api", s.multiplexing())
 	t.int("process_id", int64(os.Getpid()))
 	t.str("process_supervised", cfg.Supervised)
 	t.str("run_id", s.runID)
@@ -45,7 +45,16 @@ func infoServer(c *client, t *infoText) {
 	t.int("lru_clock", now.Unix()&(1<<24-1))
 	t.str("executable", executable)
 	t.str("config_file", s.config.File())
-	t.int("io_threads_active", 0)
+	t.flag("io_threads_active", s.looping.Load() && cfg.IOThreads > 1)
+}
+
+// multiplexing is what waits for the clients: the event loops, or a goroutine of
+// each connection.
+func (s *Server) multiplexing() string {
+	if s.looping.Load() {
+		return "epoll"
+	}
+	return "goroutines"
 }
 
 func infoClients(c *client, t *infoText) {
@@ -83,6 +92,7 @@ func infoMemory(c *client, t *infoText) {
 	anonymous := rss - rssFile
 	clients := s.clientMemory()
 	overhead := min(start+clients, used)
+	grown := max(used-start, 0) // a collection of garbage may leave less than at the start
 	t.title("Memory")
 	t.bytes("used_memory", used)
 	t.bytes("used_memory_rss", rss)
@@ -91,7 +101,7 @@ func infoMemory(c *client, t *infoText) {
 	t.int("used_memory_overhead", overhead)
 	t.int("used_memory_startup", start)
 	t.int("used_memory_dataset", used-overhead)
-	t.percent("used_memory_dataset_perc", used-overhead, used-start)
+	t.percent("used_memory_dataset_perc", used-overhead, grown)
 	t.int("allocator_allocated", m.objects)
 	t.int("allocator_active", m.objects+m.unused)
 	t.int("allocator_resident", m.resident())

@@ -203,6 +203,7 @@ func (s *Server) serve(l net.Listener) net.Listener {
 			s.log.Warn("epoll cannot be used, the portable driver is", "error", err)
 		case next != nil:
 			l, accept = served, next
+			s.looping.Store(true)
 		}
 	}
 	s.listenMu.Lock()

@@ -321,7 +321,8 @@ func TestR11MaxClients(t *testing.T) {
 	}
 }
 
-func TestR11OpenFiles(t *testing.T) {
+// B28: file descriptors are kept back from the clients for the data files.
+func TestB28OpenFiles(t *testing.T) {
 	for _, tt := range []struct{ files, want int64 }{{0, 1<<63 - 1}, {20, 1}, {256, 224}, {1024, 896}, {1 << 20, 1<<20 - 1024}} {
 		if got := connectionLimit(tt.files); got != tt.want {
 			t.Errorf("%d open files allow %d connections, want %d", tt.files, got, tt.want)

@@ -61,6 +61,7 @@ type Server struct {
 	configured []net.Listener // those of them that are of bind and port
 	deaf       bool           // CloseListeners was called
 	loops      loopSet        // of the epoll driver, begun by its first listener
+	looping    atomic.Bool    // there are loops; read without listenMu
 
 	closeOnce sync.Once
 	closeErr  error
