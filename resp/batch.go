@@ -28,11 +28,10 @@ const (
 )
 
 // advance runs the whole commands of the query buffer: limit of them at most,
-// and until flushBytes of replies have gathered.
+// and until flushBytes of replies have gathered. The driver then flushes c.acc.
 func (c *client) advance(limit int) progress {
 	c.clock = time.Since(c.srv.started)
 	p := c.runCommands(limit, len(c.buf)+flushBytes)
-	c.acc.flush(c.srv)
 	if p == awaits {
 		c.noteQuery()
 		if !c.withinQueryLimit() {

@@ -47,8 +47,8 @@ type client struct {
 	clock   time.Duration // since the server started; when the last command ended
 	shards  types.ShardSet
 	keyBuf  []int
-	scratch []byte // for handlers: use c.scratch[:0], put the grown slice back
-	acc     accounting
+	scratch []byte      // for handlers: use c.scratch[:0], put the grown slice back
+	acc     *accounting // shared by the clients of a loop
 
 	queue   multiQueue
 	watcher *types.Watcher // nil until the first WATCH

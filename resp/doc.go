@@ -4,7 +4,8 @@
 //
 // The path of a command:
 //
-//	driver (driver_net.go, loop.go) reads bytes  ->  framing.go finds one whole
+//	driver (link.go: driver_net.go, or driver_epoll_linux.go with loop_linux.go)
+//	reads bytes  ->  batch.go runs what is whole: framing.go finds one whole
 //	command within its limits  ->  dispatch.go looks it up in the table
 //	(command.go, commands.json), checks arity, access and state, queues it in
 //	MULTI (multi.go), holds it back (pause.go) or locks its keys' shards  ->  its
@@ -14,9 +15,9 @@
 //
 // # Locks
 //
-// A client's own goroutine takes no lock of this package while it holds shards
+// A client's owner takes no lock of this package while it holds shards
 // of the store, but these leaves: a client's output queue, the counters of
 // errors, the set of clients, the slow log and the like, none of which is held
 // while another lock is taken. Of two, the order is pauseState.mu or monitorFeed.mu,
-// then parkState.mu or output.mu.
+// then parkState.mu or output.mu, then eventLoop.mu.
 package resp

@@ -154,18 +154,18 @@ func (k *netLink) handshake() bool {
 func (k *netLink) runBatch() bool {
 	for {
 		p := k.c.advance(math.MaxInt)
+		k.c.acc.flush(k.c.srv)
 		if p == breaks || !k.flush() {
 			return false
 		}
 		switch p {
-		case awaits:
-			return true
 		case hasMore:
 			continue
 		case lingers:
 			k.linger()
+		default:
 		}
-		return false
+		return p == awaits
 	}
 }
 

@@ -65,6 +65,7 @@ type eventLoop struct {
 	ackSeq uint64 // the highest that this iteration's replies depend on
 
 	// Counted here and added to the server's once in an iteration.
+	acc                          accounting
 	reads, writes, netIn, netOut int64
 
 	sleeping atomic.Bool // it waits, or is about to
@@ -210,6 +211,7 @@ func (l *eventLoop) iterate() {
 		k.guard(k.turn)
 		l.ackSeq = max(l.ackSeq, k.c.ackSeq)
 	}
+	l.acc.flush(l.srv)
 	var failed error
 	if l.ackSeq != 0 {
 		failed = l.srv.store.Engine().Ack(l.ackSeq)

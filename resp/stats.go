@@ -90,28 +90,47 @@ func (s *stats) reset() {
 	s.mu.Unlock()
 }
 
-// accounting gathers the counts of commands of one client that are alike, so
-// that a pipeline does not touch the shared counters at every command.
+// accounting gathers the counts of commands that are alike, so that a pipeline, or
+// an event loop, does not touch the shared counters at every command. Whoever
+// sends replies flushes it first: what was answered has been counted.
 type accounting struct {
 	cmd    *command
-	bucket int // of the histogram; -1: not tracked
 	calls  int64
 	took   time.Duration
 	carry  time.Duration // less than a microsecond, of earlier calls
+	counts [4]bucketCount
+	used   int // of counts
 }
 
-// add counts a call.
+// bucketCount is what a bucket of the histogram of accounting.cmd gets.
+type bucketCount struct {
+	bucket int
+	calls  int64
+}
+
+// add counts a call; track says whether its latency is, too.
 func (a *accounting) add(s *Server, cmd *command, took time.Duration, track bool) {
-	bucket := -1
-	if track {
-		bucket = bucketOf(took)
-	}
-	if a.cmd != cmd || a.bucket != bucket {
+	if a.cmd != cmd {
 		a.flush(s)
-		a.cmd, a.bucket = cmd, bucket
+		a.cmd = cmd
 	}
 	a.calls++
 	a.took += took
+	if !track {
+		return
+	}
+	bucket := bucketOf(took)
+	for i := range a.counts[:a.used] {
+		if a.counts[i].bucket == bucket {
+			a.counts[i].calls++
+			return
+		}
+	}
+	if a.used == len(a.counts) {
+		a.flushBuckets(s)
+	}
+	a.counts[a.used] = bucketCount{bucket, 1}
+	a.used++
 }
 
 // flush adds what was gathered to the shared counters.
@@ -123,10 +142,19 @@ func (a *accounting) flush(s *Server) {
 	total := a.took + a.carry
 	p.calls.Add(a.calls)
 	p.usec.Add(total.Microseconds())
-	if a.bucket >= 0 {
-		p.latencyOf().counts[a.bucket].Add(a.calls)
-	}
+	a.flushBuckets(s)
 	s.stats.commands.Add(a.calls)
 	a.carry = total % time.Microsecond
 	a.calls, a.took = 0, 0
+}
+
+func (a *accounting) flushBuckets(s *Server) {
+	if a.used == 0 {
+		return
+	}
+	h := s.stats.perCommand[a.cmd.id].latencyOf()
+	for _, n := range a.counts[:a.used] {
+		h.counts[n.bucket].Add(n.calls)
+	}
+	a.used = 0
 }
