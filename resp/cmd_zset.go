@@ -45,15 +45,12 @@ func (c *client) sorted(key []byte) (s types.Sorted, ok bool) {
 	return s, err == nil
 }
 
-// argScore parses a score. ok is false if an error was replied.
-func (c *client) argScore(arg []byte) (score float64, ok bool) {
+// parseScore is parseFloat that is quick where the number is whole.
+func parseScore(arg []byte) (score float64, ok bool) {
 	if n, isInt := parseInt(arg); isInt {
 		return float64(n), true
 	}
-	if score, ok = parseFloat(arg); !ok {
-		c.err(errNotFloat)
-	}
-	return score, ok
+	return parseFloat(arg)
 }
 
 // zaddArgs are the arguments of ZADD.
@@ -116,8 +113,9 @@ func (c *client) zadd(args [][]byte, incr bool) {
 	var few [4]types.Scored
 	list := few[:0]
 	for i := 0; i < len(o.pairs); i += 2 {
-		score, ok := c.argScore(o.pairs[i])
+		score, ok := parseScore(o.pairs[i])
 		if !ok {
+			c.err(errNotFloat)
 			return
 		}
 		list = append(list, types.Scored{Member: o.pairs[i+1], Score: score})
@@ -239,12 +237,13 @@ func (c *client) zpop(args [][]byte, highest bool) {
 		c.fail(err)
 		return
 	}
-	c.popMembers(&s, highest, count, shape)
+	from := len(c.buf)
+	c.failFrom(from, c.popMembers(&s, highest, count, shape))
 }
 
-// popMembers replies with the count highest or lowest members, with their scores,
-// and removes them.
-func (c *client) popMembers(s *types.Sorted, highest bool, count int64, shape pairShape) {
+// popMembers appends the count highest or lowest members, with their scores, and
+// removes them.
+func (c *client) popMembers(s *types.Sorted, highest bool, count int64, shape pairShape) error {
 	r, event := types.ZRange{Stop: count - 1}, "zpopmin"
 	if highest {
 		r.Reverse, event = true, "zpopmax"
@@ -253,12 +252,10 @@ func (c *client) popMembers(s *types.Sorted, highest bool, count int64, shape pa
 	if count > 0 {
 		p = s.Range(&r)
 	}
-	from := len(c.buf)
-	err := c.members(s, p, shape)
-	if err == nil {
-		err = s.Remove(p, event)
+	if err := c.members(s, p, shape); err != nil {
+		return err
 	}
-	c.failFrom(from, err)
+	return s.Remove(p, event)
 }
 
 // pairShape says how members with scores stand in an array.

@@ -107,6 +107,7 @@ func allBindings() []map[string]binding {
 		clusterBindings,
 		debugBindings,
 		zsetBindings,
+		zsetOpsBindings,
 	}
 }
 
