@@ -165,9 +165,6 @@ func (o *ZSources) InterCard(limit int64) (n int64, err error) {
 	return n, err
 }
 
-// errEnough ends a walk before its end; nobody gets to see it.
-var errEnough = errors.New("types: enough")
-
 // inter calls fn for the members that are in all sources: those of the smallest
 // that are found in every other.
 func (o *ZSources) inter(a Aggregate, fn func(member []byte, score float64) error) error {
