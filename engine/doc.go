@@ -43,7 +43,8 @@
 //	datafile.go    one data file: names, reads, scans; fileset.go: all of them
 //	recovery.go    Open: what is good, what is cut, what is refused; load.go: the
 //	               keydir from it
-//	merge*.go      merge; backup.go, scrub.go, check.go, repair.go, dump.go
+//	merge*.go      merge; reserve.go: room for it on a full disk
+//	backup.go, scrub.go, check.go, repair.go, dump.go: what they say
 //	fs*.go         the only door to the file system
 //
 // # Lock order
