@@ -61,13 +61,10 @@ func cmdMemoryStats(c *client, _ [][]byte) {
 	clients := s.clientMemory()
 	overhead := min(start+clients, used)
 	grown := max(used-start, 0) // a collection of garbage may leave less than at the start
-	keys, databases := int64(0), 0
+	keys := int64(0)
 	if store := s.loadedStore(); store != nil {
 		for db := range store.Databases() {
-			if n := store.Size(db); n > 0 {
-				keys += int64(n)
-				databases++
-			}
+			keys += int64(store.Size(db))
 		}
 	}
 	perKey := int64(0)

@@ -134,7 +134,7 @@ func infoMemory(c *client, t *infoText) {
 	t.int("mem_clients_normal", clients)
 	t.int("mem_cluster_links", 0)
 	t.int("mem_aof_buffer", t.engine.TailBytes)
-	t.str("mem_allocator", "go-"+runtime.Version())
+	t.str("mem_allocator", runtime.Version())
 	t.int("active_defrag_running", 0)
 	t.int("lazyfree_pending_objects", int64(t.engine.Reaping))
 	t.int("lazyfreed_objects", s.storeStats().Lazyfreed)
