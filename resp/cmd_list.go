@@ -74,9 +74,9 @@ func (c *client) listPop(args [][]byte, side types.Side) {
 	case !taken.Found():
 		c.null()
 	case len(args) == 3:
-		c.failFrom(from, c.reply.takeAll(&taken))
+		c.failFrom(from, c.takeAll(&taken))
 	default:
-		c.failFrom(from, c.reply.takeOne(&taken))
+		c.failFrom(from, c.takeOne(&taken))
 	}
 }
 
@@ -147,7 +147,7 @@ func cmdLRange(c *client, args [][]byte) {
 	e = e.Slice(start, stop)
 	from := len(c.buf)
 	c.array(e.Len())
-	c.failFrom(from, e.Each(c.reply.item))
+	c.failFrom(from, e.Each(c.item))
 }
 
 func cmdLTrim(c *client, args [][]byte) {

@@ -106,7 +106,7 @@ func (w *waiter) resume(c *client, timedOut bool) {
 	case w.err != nil:
 		c.fail(w.err)
 	default:
-		c.reply.raw(w.reply)
+		c.raw(w.reply)
 		c.ackSeq = max(c.ackSeq, w.seq)
 	}
 }
@@ -198,8 +198,10 @@ func (c *client) noteReady(tx *types.Tx) {
 func (c *client) handOver() {
 	o := &c.handover
 	defer c.endHandover()
-	for i := 0; i < len(o.keys); i++ { // serving may append to them
-		c.serveQueue(o.keys[i])
+	for served := 0; served < len(o.keys); { // serving may append to them
+		k := o.keys[served]
+		served++
+		c.serveQueue(k)
 	}
 	c.clock = time.Since(c.srv.started) // the next command does not pay for it
 }

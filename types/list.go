@@ -2,6 +2,7 @@ package types
 
 import (
 	"bytes"
+	"slices"
 
 	"bitkv/engine"
 )
@@ -365,9 +366,9 @@ func (c *coll) walk(side Side, fn func(i int, position uint64, v *Item) (bool, e
 	}
 	if c.big == nil {
 		places := c.small.places(make([]int, 0, packedMaxEntries))
-		for i := len(places) - 1; i >= 0; i-- {
+		for i, at := range slices.Backward(places) {
 			var v Item
-			v.bytes, _ = c.small.item(places[i])
+			v.bytes, _ = c.small.item(at)
 			if more, err := fn(i, 0, &v); !more || err != nil {
 				return err
 			}

@@ -10,8 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"bitkv/engine"
 	"pgregory.net/rapid"
+
+	"bitkv/engine"
 )
 
 // elementsOf returns the elements of a list, or of a part of it.
@@ -345,12 +346,12 @@ func TestListModel(t *testing.T) {
 	})
 }
 
-// bigList makes a large list of the numbers below n.
-func bigList(tb testing.TB, s *testStore, key string, n int) {
+// bigList makes a large list l of the numbers below n.
+func bigList(tb testing.TB, s *testStore, n int) {
 	tb.Helper()
 	s.update(0, func(tx *Tx) {
 		for i := range n {
-			if _, err := tx.List().Push([]byte(key), Right, [][]byte{strconv.AppendInt(nil, int64(i), 10)}, false); err != nil {
+			if _, err := tx.List().Push([]byte("l"), Right, [][]byte{strconv.AppendInt(nil, int64(i), 10)}, false); err != nil {
 				tb.Fatal(err)
 			}
 		}
@@ -371,7 +372,7 @@ func TestListInsertCost(t *testing.T) {
 	}
 	for name, place := range places {
 		s := openTest(t, Options{})
-		bigList(t, s, "l", size)
+		bigList(t, s, size)
 		var want []string
 		s.view(0, func(tx *Tx) { want = listOf(t, tx, "l") })
 		before := s.Engine().Stats().EndSeq
@@ -407,7 +408,7 @@ func TestListInsertCost(t *testing.T) {
 func TestListEndOfPositions(t *testing.T) {
 	for _, side := range []Side{Left, Right} {
 		s := openTest(t, Options{})
-		bigList(t, s, "l", 200)
+		bigList(t, s, 200)
 		s.update(0, func(tx *Tx) {
 			c, err := tx.openWrite([]byte("l"), tagList)
 			if err != nil {
@@ -452,7 +453,7 @@ func BenchmarkListPushPop(b *testing.B) {
 	for _, n := range []int{10, 100_000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			s := openTest(b, Options{Engine: engine.Options{Sync: engine.SyncNever}})
-			bigList(b, s, "l", n)
+			bigList(b, s, n)
 			key, values := []byte("l"), [][]byte{[]byte("value:0001")}
 			var set ShardSet
 			s.AddKey(&set, key)
@@ -493,7 +494,7 @@ func BenchmarkListPushPop(b *testing.B) {
 
 func BenchmarkListRange(b *testing.B) {
 	s := openTest(b, Options{Engine: engine.Options{Sync: engine.SyncNever}})
-	bigList(b, s, "l", 100_000)
+	bigList(b, s, 100_000)
 	key := []byte("l")
 	var set ShardSet
 	s.AddKey(&set, key)
