@@ -75,6 +75,8 @@
 //	kind.go collection.go packed.go  what all types of collection share
 //	collscan.go                  walks over a collection, and random entries of it
 //	hash.go fieldttl.go          Hash; its fields that expire
+//	list.go listedit.go          List; how one changes, positions of a large one
+//	await.go                     waiting for a key to hold something (BLPOP)
 //	score.go                     scores as bytes
 //	space.go                     the engine's keyspaces
 //	scan.go glob.go slot.go      SCAN, KEYS, RANDOMKEY; patterns; hash slots
@@ -82,7 +84,7 @@
 //
 // # Locks
 //
-// A Tx holds the engine's shard locks from Begin to Commit. Below them there is
-// only watchShard.mu, held for a few map operations. Options.OnEvent is called
-// without locks.
+// A Tx holds the engine's shard locks from Begin to Commit. Below them there are
+// only watchShard.mu and awaitShard.mu, one at a time, held for a few map
+// operations. Options.OnEvent is called without locks.
 package types
