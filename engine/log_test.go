@@ -57,7 +57,7 @@ func TestGroupCommit(t *testing.T) {
 	const writers = 50
 	var syncs, waiting atomic.Int64
 	all := make(chan struct{})
-	slow := func() error {
+	slow := func() error { //nolint:unparam // the type of the hook
 		syncs.Add(1)
 		<-all // the first sync ends when everybody has committed
 		return nil
@@ -129,7 +129,7 @@ func TestAcknowledgingWaitsForALateSync(t *testing.T) {
 	db, hook := hookedDB(t, SyncEverySecond)
 	defer mustClose(t, db)
 	release := make(chan struct{})
-	slow := func() error { <-release; return nil }
+	slow := func() error { <-release; return nil } //nolint:unparam // the type of the hook
 	hook.Store(&slow)
 	if err := db.Put([]byte("first"), []byte("value")); err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -25,8 +26,8 @@ import (
 //     is. Now MANIFEST is written anew, without its torn tail, and what step 3
 //     read is cut, synced and sealed, so that nothing is served that a power cut
 //     could still take back.
-//  6. A new active file is begun.
-//  7. Files that are not listed are removed.
+//  6. Files that are not listed are removed.
+//  7. A new active file is begun.
 
 // open does all of Open that happens under the lock of the directory.
 func (db *DB) open() error {
@@ -490,8 +491,11 @@ func (db *DB) checkUnlisted(path, name string) error {
 		return err
 	}
 	b := make([]byte, fileHeaderBytes+frameHeaderBytes)
-	n, _ := f.ReadAt(b, 0) // short, or unreadable: then it has no frame that counts
-	if err := f.Close(); err != nil {
+	n, err := f.ReadAt(b, 0)
+	if errors.Is(err, io.EOF) {
+		err = nil // it is short, so it has no frame
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	h, err := decodeFileHeader(b[:min(n, fileHeaderBytes)], name, magicData)

@@ -382,6 +382,27 @@ func TestB04MissingListedFileIsRefused(t *testing.T) {
 	}
 }
 
+// A log file is listed before its first record, so one with records that is not
+// listed says that MANIFEST lost something. It is never removed: not if it cannot
+// be read either.
+func TestB04UnlistedLogFileWithRecordsIsRefused(t *testing.T) {
+	x := newTrusted(t, nil)
+	x.put("k", "value")
+	x.image(crashKept)
+	name := x.names(dataSuffix)[0]
+	x.damage(manifestName, func(b []byte) []byte { return b[:2*manifestPageBytes] }) // the edit that lists it is gone
+	before := x.m.fingerprint()
+	x.wantCorrupt(name)
+	lift := x.fail(syscall.EIO, func(c memCall) bool { return c.op == opRead && filepath.Base(c.name) == name })
+	if err := x.tryOpen(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("open with a file that cannot be read: got %v, want EIO", err)
+	}
+	lift()
+	if x.m.fingerprint() != before {
+		t.Error("refusing to open changed the directory")
+	}
+}
+
 func TestB05EveryErrorOfAMergeStopsIt(t *testing.T) {
 	for _, op := range []memOp{opCreate, opWrite, opSync, opSyncDir, opPreallocate, opTruncate, opRead} {
 		t.Run(string(op), func(t *testing.T) {
