@@ -106,7 +106,7 @@ func (a *admin) startSave(store *types.Store) bool {
 	return true
 }
 
-// startMerge merges every data file that has dead bytes, in the background. It
+// startMerge merges every data file, in the background, as BGREWRITEAOF does. It
 // reports false if a merge runs already.
 func (a *admin) startMerge(store *types.Store) bool {
 	if !a.mergeStarted.CompareAndSwap(0, time.Now().Unix()) {

@@ -205,7 +205,7 @@ func cmdScan(c *client, args [][]byte) {
 	c.array(2)
 	c.cursor(next)
 	c.array(n)
-	c.reply.raw(keys)
+	c.raw(keys)
 	c.keepScratch(keys)
 }
 

@@ -60,7 +60,7 @@ func (c *client) randomEntries(from randomSource, count int64, perEntry int, ent
 		for room := flushBytes; n > 0 && room > 0; n-- {
 			reply := s.draw()
 			room -= len(reply)
-			c.reply.raw(reply)
+			c.raw(reply)
 		}
 		return n > 0
 	})
@@ -162,6 +162,6 @@ func (c *client) scanReply(walk func() (next uint64, n int, err error)) {
 	c.array(2)
 	c.cursor(next)
 	c.array(n)
-	c.reply.raw(elements)
+	c.raw(elements)
 	c.keepScratch(elements)
 }

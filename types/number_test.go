@@ -118,7 +118,7 @@ func TestLongDouble(t *testing.T) {
 	}
 	for _, s := range []string{
 		"", " 1", "1 ", "1e", "1e+", "0x", "0x1p", ".", "+", "-", "e5", "--1", "+-1", "1_0", "0b1", "nan", "NaN(1)",
-		"infinit", "1.5.5", "1\x00", "12345678901234567890x", strings.Repeat("1", maxFloatLen+1),
+		"infin", "1.5.5", "1\x00", "12345678901234567890x", strings.Repeat("1", maxFloatLen+1),
 	} {
 		if x, ok := parseLongDouble([]byte(s)); ok {
 			t.Errorf("parseLongDouble(%.40q) = %v, want none", s, x)
