@@ -82,60 +82,77 @@ func cmdSMembers(c *client, args [][]byte) {
 
 // cmdSPop is SPOP key [count].
 func cmdSPop(c *client, args [][]byte) {
-	if len(args) > 3 {
+	switch len(args) {
+	case 2:
+		c.setPopOne(args[1])
+	case 3:
+		c.setPopSome(args[1], args[2])
+	default:
 		c.err(errSyntax)
+	}
+}
+
+func (c *client) setPopOne(key []byte) {
+	member, ok, err := c.tx.Set().PopOne(key)
+	switch {
+	case err != nil:
+		c.fail(err)
+	case !ok:
+		c.null()
+	default:
+		c.bulk(member)
+	}
+}
+
+func (c *client) setPopSome(key, countArg []byte) {
+	count, ok := parseInt(countArg)
+	if !ok || count < 0 {
+		c.err(errNotPositiveInt)
 		return
 	}
-	count := int64(1)
-	if len(args) == 3 {
-		var ok bool
-		if count, ok = parseInt(args[2]); !ok || count < 0 {
-			c.err(errNotPositiveInt)
-			return
-		}
-	}
-	popped, err := c.tx.Set().Pop(args[1], count)
+	popped, err := c.tx.Set().Pop(key, count)
 	if err != nil {
 		c.fail(err)
 		return
 	}
 	from := len(c.buf)
-	switch {
-	case len(args) == 3:
-		c.setHeader(popped.Len())
-	case popped.Len() == 0:
-		c.null()
-		return
-	}
+	c.setHeader(popped.Len())
 	c.failFrom(from, popped.Each(c.bulk))
 }
 
 // cmdSRandMember is SRANDMEMBER key [count].
 func cmdSRandMember(c *client, args [][]byte) {
-	if len(args) > 3 {
+	switch len(args) {
+	case 2:
+		c.setRandomOne(args[1])
+	case 3:
+		c.setRandomSome(args[1], args[2])
+	default:
 		c.err(errSyntax)
-		return
 	}
-	count := int64(1)
-	if len(args) == 3 {
-		var ok bool
-		if count, ok = c.argCount(args[2]); !ok {
-			return
-		}
-	}
-	m, ok := c.setMembers(args[1])
-	if !ok {
-		return
-	}
-	entry := func(member []byte, _ *types.Item) error { return c.member(member) }
+}
+
+func (c *client) setRandomOne(key []byte) {
+	m, ok := c.setMembers(key)
 	switch {
-	case len(args) == 3:
-		c.randomEntries(&m, count, 1, entry)
+	case !ok:
 	case m.Len() == 0:
 		c.null()
 	default:
-		c.failFrom(len(c.buf), m.Random(1, false, entry))
+		c.bulk(m.Any())
 	}
+}
+
+func (c *client) setRandomSome(key, countArg []byte) {
+	count, ok := c.argCount(countArg)
+	if !ok {
+		return
+	}
+	m, ok := c.setMembers(key)
+	if !ok {
+		return
+	}
+	c.randomEntries(&m, count, 1, func(member []byte, _ *types.Item) error { return c.member(member) })
 }
 
 // cmdSScan is SSCAN key cursor [MATCH pattern] [COUNT count].

@@ -67,6 +67,13 @@ func (m *Members) Random(n int, repeated bool, fn func(member []byte, v *Item) e
 	return m.c.random(n, repeated, fn)
 }
 
+// Any returns a member chosen at random (SRANDMEMBER without a count). REQUIRES:
+// there is one.
+func (m *Members) Any() []byte {
+	member, _ := m.c.at(rand.IntN(m.c.len()))
+	return member
+}
+
 // Add adds members (SADD) and returns how many are new.
 func (s Set) Add(key []byte, members [][]byte) (added int64, err error) {
 	c, err := s.tx.openWrite(key, tagSet)
@@ -141,6 +148,22 @@ func (s Set) Pop(key []byte, n int64) (Popped, error) {
 	return Popped{c: c, n: int(min(n, int64(c.len())))}, nil
 }
 
+// PopOne takes a member out (SPOP without a count). ok is false if there is no set.
+// member is valid until the next command.
+func (s Set) PopOne(key []byte) (member []byte, ok bool, err error) {
+	tx := s.tx
+	c, err := tx.openWrite(key, tagSet)
+	if err != nil || !c.existed {
+		return nil, false, err
+	}
+	i := rand.IntN(c.len())
+	member, _ = c.at(i)
+	tx.scratch = append(tx.scratch[:0], member...)
+	c.removeAt(i)
+	err = c.finish(1, "spop")
+	return tx.scratch, err == nil, err
+}
+
 // Len is how many members are taken.
 func (p *Popped) Len() int { return p.n }
 
@@ -167,25 +190,23 @@ func (p *Popped) Each(fn func(member []byte)) error {
 		return kept.finish(int64(p.n), event)
 	default:
 		for range p.n {
-			c.popAt(rand.IntN(size), fn)
+			i := rand.IntN(size)
+			member, _ := c.at(i)
+			fn(member)
+			c.removeAt(i)
 			size--
 		}
 	}
 	return c.finish(int64(p.n), event)
 }
 
-// popAt removes the member at a position, after fn has seen it.
-func (c *coll) popAt(i int, fn func(member []byte)) {
+// removeAt removes the member at a position.
+func (c *coll) removeAt(i int) {
 	if c.big != nil {
-		e := c.big.At(i)
-		fn(e.Subkey)
-		c.tx.eng.DeleteElement(c.big, e.Subkey)
+		c.tx.eng.DeleteElement(c.big, c.big.At(i).Subkey)
 		return
 	}
-	at := c.small.skip(0, i)
-	member, _ := c.small.item(at)
-	fn(member)
-	c.small.replace(at, 1)
+	c.small.replace(c.small.skip(0, i), 1)
 }
 
 // split chooses n members at random to be kept, in a set that takes the place of c

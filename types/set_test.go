@@ -150,6 +150,14 @@ func (m *setMachine) Pop(t *rapid.T) {
 	n := rapid.SampledFrom([]int{0, 1, 1, 2, len(s.members) / 2, len(s.members)*3/4 + 1, len(s.members) + 1}).Draw(t, "n")
 	want := min(n, len(s.members))
 	m.s.update(0, func(tx *Tx) {
+		if n == 1 {
+			member, ok, err := tx.Set().PopOne([]byte(key))
+			if _, was := s.members[string(member)]; err != nil || ok != (want == 1) || ok && !was {
+				t.Fatalf("PopOne: %q, %v, %v", member, ok, err)
+			}
+			delete(s.members, string(member))
+			return
+		}
 		p, err := tx.Set().Pop([]byte(key), int64(n))
 		if err != nil || p.Len() != want {
 			t.Fatalf("Pop: %d, %v; want %d", p.Len(), err, want)
@@ -384,6 +392,14 @@ func popSome(t *testing.T, s *testStore, n int, drawn map[string]int) {
 	s.AddAll(&set)
 	tx := s.Begin(&set, true, 0)
 	defer tx.Rollback()
+	if n == 1 {
+		member, _, err := tx.Set().PopOne([]byte("k"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		drawn[string(member)]++
+		return
+	}
 	p, err := tx.Set().Pop([]byte("k"), int64(n))
 	if err != nil {
 		t.Fatal(err)
@@ -521,6 +537,7 @@ func TestSetWrongType(t *testing.T) {
 			"Add":     func(s Set) error { _, err := s.Add(key, [][]byte{member}); return err },
 			"Rem":     func(s Set) error { _, err := s.Rem(key, [][]byte{member}); return err },
 			"Pop":     func(s Set) error { _, err := s.Pop(key, 1); return err },
+			"PopOne":  func(s Set) error { _, _, err := s.PopOne(key); return err },
 			"from":    func(s Set) error { _, err := s.Move(key, []byte("set"), member); return err },
 			"to":      func(s Set) error { _, err := s.Move([]byte("set"), key, member); return err },
 			"Combine": func(s Set) error { return s.Combine(SetInter, [][]byte{[]byte("nokey"), key}, nil) },
@@ -600,13 +617,11 @@ func BenchmarkSetMembers(b *testing.B) {
 		})
 		var popped []byte
 		run("SPOPSADD", func(s Set, _ []byte) error {
-			p, err := s.Pop(key, 1)
+			member, _, err := s.PopOne(key)
 			if err != nil {
 				return err
 			}
-			if err := p.Each(func(member []byte) { popped = append(popped[:0], member...) }); err != nil {
-				return err
-			}
+			popped = append(popped[:0], member...)
 			one[0] = popped
 			_, err = s.tx.Set().Add(key, one)
 			return err
