@@ -57,18 +57,18 @@ func (b *backup) run() (err error) {
 	if err := fsys.MkdirAll(b.dir); err != nil {
 		return err
 	}
-	names, err := fsys.List(b.dir)
-	if err != nil {
+	if err := b.checkEmpty(); err != nil {
 		return err
-	}
-	if len(names) > 0 {
-		return fmt.Errorf("%s is not empty: %w", b.dir, fs.ErrExist)
 	}
 	lock, err := fsys.Lock(filepath.Join(b.dir, lockName))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
+	// Another backup may have been made there before this one had the lock.
+	if err := b.checkEmpty(); err != nil {
+		return err
+	}
 	if err := b.snapshot(); err != nil {
 		return err
 	}
@@ -79,6 +79,19 @@ func (b *backup) run() (err error) {
 	}()
 	if err := b.copyAll(); err != nil {
 		return errors.Join(err, b.cleanUp())
+	}
+	return nil
+}
+
+// checkEmpty refuses a directory with anything in it but a LOCK, which is all that
+// a backup that failed leaves.
+func (b *backup) checkEmpty() error {
+	names, err := b.db.opt.FS.List(b.dir)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(names, func(name string) bool { return name != lockName }) {
+		return fmt.Errorf("%s is not empty: %w", b.dir, fs.ErrExist)
 	}
 	return nil
 }

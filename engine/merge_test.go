@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -354,6 +355,19 @@ func TestBackupThatFailsCleansUp(t *testing.T) {
 	names, err := x.m.List("/backup")
 	if err != nil || len(names) != 1 || names[0] != lockName {
 		t.Errorf("left behind: %v, %v", names, err)
+	}
+	for range 2 { // that is no reason to refuse the next one; a backup is
+		err = x.db.Backup(context.Background(), "/backup")
+		if err != nil {
+			break
+		}
+	}
+	names, listErr := x.m.List("/backup")
+	if listErr != nil {
+		t.Fatal(listErr)
+	}
+	if !errors.Is(err, fs.ErrExist) || !slices.Contains(names, manifestName) {
+		t.Errorf("backup again, twice: %v, and there are %v", err, names)
 	}
 	x.close()
 }
