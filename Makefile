@@ -15,9 +15,11 @@ GOLANGCI_DIR  := $(CURDIR)/.cache/golangci-lint-$(GOLANGCI_VER)
 
 # The black-box tests start a server that go test's cache knows nothing of, so they
 # are never cached; and they run alone, because some of them measure time. RACED
-# are those that run a server built with the race detector as well.
+# are those that run a server built with the race detector as well, DRIVEN those
+# that run with the portable driver as well.
 UNIT          = $(filter-out bitkv/tests,$(shell $(GO) list ./...))
 RACED         := Transcripts|Differential|Kill9|GoRedis|BadInput|Linearizable|MaxClients
+DRIVEN        := Transcripts|GoRedis|BadInput|MaxClients|RedisCLI
 
 .DEFAULT_GOAL := help
 .PHONY: help build release run test race fuzz crash diff bench bench-full lint fmt check deps clean
@@ -43,6 +45,7 @@ test: deps ## vet and every test; installs redis-server for the oracle if it is 
 	$(GO) test -timeout 20m $(UNIT)
 	BITKV_TEST_DRIVER=net $(GO) test -timeout 20m ./resp
 	$(GO) test -count=1 -timeout 20m ./tests
+	BITKV_TEST_ARGS='--io-driver net' $(GO) test -count=1 -timeout 20m -run '$(DRIVEN)' ./tests
 	$(GO) test -race -timeout 20m $(UNIT)
 	BITKV_TEST_DRIVER=net $(GO) test -race -timeout 20m ./resp
 	BITKV_TEST_RACE=1 BITKV_DIFF_COMMANDS=50000 BITKV_CRASH_CYCLES=30 BITKV_LINEAR_HISTORIES=30 \
