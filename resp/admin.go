@@ -116,9 +116,11 @@ func (a *admin) startMerge(store *types.Store) bool {
 		defer a.mergeStarted.Store(0)
 		began := time.Now()
 		err := store.Merge(ctx, 0)
-		failed := err != nil && !errors.Is(err, types.ErrMergeRunning) && ctx.Err() == nil
-		a.mergeFailed.Store(failed)
-		if failed {
+		if errors.Is(err, types.ErrMergeRunning) || ctx.Err() != nil {
+			return // one that began by itself does it, or the server ends
+		}
+		a.mergeFailed.Store(err != nil)
+		if err != nil {
 			a.mergeFailures.Add(1)
 			a.srv.log.Error("merge failed", "error", err)
 			return

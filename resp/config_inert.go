@@ -75,7 +75,7 @@ var snapshotRows = []directive{
 	kept("rdb-key-save-delay", intKind{math.MinInt32, maxInt32}, "0", noRDB, hidden),
 	kept("key-load-delay", intKind{math.MinInt32, maxInt32}, "0", noRDB, hidden),
 	kept("stop-writes-on-bgsave-error", anyBool, "yes", "Writes are refused whenever the log cannot take them, and again taken when it can.", 0),
-	kept("sanitize-dump-payload", oneOf("no", "yes", "clients"), "no", "Payloads will always be checked in full.", 0),
+	kept("sanitize-dump-payload", oneOf("no", "yes", "clients"), "no", "Payloads are always checked in full.", 0),
 	kept("appendonly", anyBool, "yes", "The log is always on.", denyLoading),
 	kept("appendfilename", stringKind{check: plainName("appendfilename can't be a path, just a filename")},
 		"appendonly.aof", "Data files name themselves.", immutable),
