@@ -13,16 +13,17 @@ type epollLink struct {
 	fd   int
 	loop *eventLoop
 
-	state     progress // what is to become of it
-	readable  bool     // there may be bytes to read
-	hungUp    bool     // or their end
-	writable  bool     // epoll has said that a blocked write can go on
-	mail      bool     // others have something for it: see takeMail
-	pushes    bool     // there is something in the output queue
-	scheduled bool     // it has a turn in the next iteration
-	entered   bool     // epoll knows it
-	lingering bool     // it has been told that it is closed; wasted counts
-	closed    bool
+	state      progress // what is to become of it
+	readable   bool     // there may be bytes to read
+	hungUp     bool     // or their end
+	inputEnded bool     // readAhead has met it
+	writable   bool     // epoll has said that a blocked write can go on
+	mail       bool     // others have something for it: see takeMail
+	pushes     bool     // there is something in the output queue
+	scheduled  bool     // it has a turn in the next iteration
+	entered    bool     // epoll knows it
+	lingering  bool     // it has been told that it is closed; wasted counts
+	closed     bool
 
 	sent    int    // bytes of c.buf that have been sent
 	blocked bool   // the rest waits for room, and epoll is asked for that
@@ -96,6 +97,7 @@ func (k *epollLink) turn() {
 		k.state = hasMore // the commands behind the one that parked it
 	}
 	if k.unsent() >= maxUnsent {
+		k.readAhead()
 		return
 	}
 	if k.state != hasMore && k.readable && !k.read() {
@@ -129,6 +131,29 @@ func (k *epollLink) takeMail() bool {
 	}
 	return true
 }
+
+// readAhead reads while the client's replies wait for it to take them, so that one
+// that sends all of a long pipeline before it reads anything gets to the end of
+// it, as with Redis. What it sends waits in the query buffer, within that buffer's
+// limit, and is not run: a client can make the server hold what it has sent, and
+// not many times that in replies.
+func (k *epollLink) readAhead() {
+	if !k.canReadAhead() {
+		return
+	}
+	c := k.c
+	k.inputEnded = !k.read()
+	c.frame.giveBack()
+	c.noteQuery()
+	switch {
+	case !c.withinQueryLimit():
+		k.state = breaks
+	case c.frame.unparsed() > 0:
+		k.state = hasMore
+	}
+}
+
+func (k *epollLink) canReadAhead() bool { return k.readable && !k.inputEnded }
 
 // readParked reads on while the client is parked, to notice that it is gone.
 func (k *epollLink) readParked() {
@@ -227,7 +252,7 @@ func (k *epollLink) finish() {
 	}
 	switch {
 	case k.closed:
-	case k.blocked && k.unsent() >= maxUnsent, k.blocked && k.state > hasMore:
+	case k.blocked && k.unsent() >= maxUnsent && !k.canReadAhead(), k.blocked && k.state > hasMore:
 	case k.unsent() > 0 && !k.blocked, k.state == hasMore, k.readable && !k.stuffed(),
 		k.pushes && k.unsent() < flushBytes:
 		k.loop.schedule(k)
