@@ -79,6 +79,7 @@ type client struct {
 	addr, laddr string
 	fd          int
 	createdMs   int64
+	baseBytes   int64 // of memory that it holds without buffers
 
 	mu      sync.Mutex // guards following
 	name    string

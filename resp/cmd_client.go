@@ -203,11 +203,10 @@ func (c *client) appendInfo(b []byte) []byte {
 	return append(b, '\n')
 }
 
-// memory is what a connection holds: its state, its goroutine's stack, its
-// buffers. Any goroutine may ask.
+// memory is what a connection holds: its state, its goroutine's stack if it has one,
+// its buffers. Any goroutine may ask.
 func (c *client) memory() int64 {
-	const stateAndStack = 10 << 10
-	return stateAndStack + c.queryLen.Load() + c.queryFree.Load() + c.replyCap.Load() +
+	return c.baseBytes + c.queryLen.Load() + c.queryFree.Load() + c.replyCap.Load() +
 		c.multiMem.Load() + c.out.pending.Load()
 }
 

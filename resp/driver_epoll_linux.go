@@ -15,6 +15,9 @@ import (
 // loops (loop_linux.go). This file accepts them. A goroutine of its own accepts
 // the connections of each listener and gives them to the loops in turn.
 
+// epollLinkBytes is what a connection was measured to hold.
+const epollLinkBytes = 5 << 8
+
 // loopSet is the event loops of a server.
 type loopSet struct {
 	loops []*eventLoop
@@ -117,7 +120,7 @@ func (s *Server) admit(fd int, sa unix.Sockaddr, local net.Addr) {
 	s.listenMu.Lock()
 	k := &epollLink{c: c, fd: fd, loop: s.loops.pick()}
 	s.listenMu.Unlock()
-	c.link, c.acc = k, &k.loop.acc
+	c.link, c.acc, c.baseBytes = k, &k.loop.acc, epollLinkBytes
 	if refusal := s.enter(c, cfg); refusal != "" {
 		if _, err := unix.Write(fd, appendError(nil, refusal)); err != nil {
 			s.log.Debug("a refused connection was not told", "error", err)

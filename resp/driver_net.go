@@ -20,6 +20,9 @@ const (
 	rejectTimeout    = 100 * time.Millisecond // to write why a connection is refused
 )
 
+// netLinkBytes is what a connection was measured to hold: the client and a stack.
+const netLinkBytes = 9 << 10
+
 // netLink is a client's connection under the portable driver.
 type netLink struct {
 	c     *client
@@ -53,7 +56,7 @@ func (s *Server) admitNet(conn net.Conn) {
 		setKeepAlive(s, raw, cfg.TCPKeepaliveSec)
 	}
 	k.c = s.newClient(peerOf(conn.RemoteAddr(), conn.LocalAddr(), fdOf(k.raw)), cfg)
-	k.c.link = k
+	k.c.link, k.c.baseBytes = k, netLinkBytes
 	if refusal := s.enter(k.c, cfg); refusal != "" {
 		k.refuse(refusal)
 		return
