@@ -1,5 +1,7 @@
 package resp
 
+import "slices"
+
 // A keyFunc finds the keys of a command whose key specs do not say it all. It
 // appends them to dst; ok is false if args have no keys that make sense.
 type keyFunc func(specs []keySpec, dst []keyRef, args [][]byte) (refs []keyRef, ok bool)
@@ -185,7 +187,8 @@ func migrateKeys(_ []keySpec, dst []keyRef, args [][]byte) ([]keyRef, bool) {
 	return append(dst, keyRef{3, access}), true
 }
 
-// geoRadiusKeys: STORE and STOREDIST may each be there or not.
+// geoRadiusKeys: STORE and STOREDIST may each be there or not. Where one is there
+// again, the last of all is what the command writes to.
 func geoRadiusKeys(specs []keySpec, dst []keyRef, args [][]byte) ([]keyRef, bool) {
 	for i := range specs {
 		found, ok := specs[i].find(dst, args)
@@ -195,6 +198,16 @@ func geoRadiusKeys(specs []keySpec, dst []keyRef, args [][]byte) ([]keyRef, bool
 		case i == 0:
 			return dst, false
 		}
+	}
+	last := 0
+	for i := 5; i+1 < len(args); i++ {
+		if isWord(args[i], "STORE") || isWord(args[i], "STOREDIST") {
+			i++
+			last = i
+		}
+	}
+	if last > 0 && !slices.ContainsFunc(dst, func(r keyRef) bool { return r.index == last }) {
+		dst = append(dst, keyRef{last, accessOW | accessUpdate})
 	}
 	return dst, true
 }

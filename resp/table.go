@@ -108,6 +108,7 @@ func allBindings() []map[string]binding {
 		debugBindings,
 		zsetBindings,
 		zsetOpsBindings,
+		geoBindings,
 	}
 }
 

@@ -242,7 +242,11 @@ func SortScored(list []Scored) {
 // whatever it is, one of the sources perhaps (ZUNIONSTORE and its like); none delete
 // it.
 func (o *ZSources) Store(key []byte, list []Scored, event string) error {
-	c := o.tx.create(key, tagZSet)
+	return o.tx.storeScored(key, list, event)
+}
+
+func (tx *Tx) storeScored(key []byte, list []Scored, event string) error {
+	c := tx.create(key, tagZSet)
 	for i := range list {
 		if err := c.setScore(list[i].Member, list[i].Score, false); err != nil {
 			return err
