@@ -76,6 +76,8 @@
 //	collscan.go                  walks over a collection, and random entries of it
 //	hash.go fieldttl.go          Hash; its fields that expire
 //	list.go listedit.go          List; how one changes, positions of a large one
+//	set.go setops.go             Set; intersections, unions, differences
+//	sort.go                      SORT
 //	await.go                     waiting for a key to hold something (BLPOP)
 //	score.go                     scores as bytes
 //	space.go                     the engine's keyspaces

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"testing"
 
+	"bitkv/engine"
 	"pgregory.net/rapid"
 )
 
@@ -272,10 +273,18 @@ func (m *setMachine) RolledBack(t *rapid.T) {
 	}
 }
 
+// limit makes the settings those of the model.
+func (m *setMachine) limit() {
+	l := defaultCollectionLimits()
+	l.SetInts = setMachineInts
+	m.s.SetCollectionLimits(l)
+}
+
 func (m *setMachine) Reopen(t *rapid.T) {
 	switch rapid.IntRange(0, 9).Draw(t, "reopen") {
 	case 0:
 		m.s.reopen()
+		m.limit()
 	case 1:
 		if err := m.s.Merge(t.Context(), 0); err != nil {
 			t.Fatal(err)
@@ -315,10 +324,9 @@ func (m *setMachine) Check(t *rapid.T) {
 // TestSetModel does what commands do with sets of both forms, on maps as well.
 func TestSetModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		m := &setMachine{s: openTest(t, Options{}), model: map[string]modelSet{}}
-		l := defaultCollectionLimits()
-		l.SetInts = setMachineInts
-		m.s.SetCollectionLimits(l)
+		s := openTest(t, Options{Engine: engine.Options{DataFileBytes: 64 << 10}})
+		m := &setMachine{s: s, model: map[string]modelSet{}}
+		m.limit()
 		rt.Repeat(map[string]func(*rapid.T){
 			"Add": m.Add, "Rem": m.Rem, "Pop": m.Pop, "Move": m.Move, "Combine": m.Combine,
 			"RolledBack": m.RolledBack, "Reopen": m.Reopen, "": m.Check,

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+
+	"bitkv/engine"
 )
 
 // SetOperation is what is done with several sets.
@@ -104,13 +106,13 @@ func interSets(sets []coll, fn func(member []byte) error) error {
 		return nil
 	}
 	others := newProbes(sets[1:])
-	return sets[0].eachMember(func(member []byte) error {
+	return sets[0].eachHashed(func(member hashedMember) error {
 		for i := range others {
-			if !others[i].has(member) {
+			if !others[i].has(&member) {
 				return nil
 			}
 		}
-		return fn(member)
+		return fn(member.bytes)
 	})
 }
 
@@ -128,11 +130,11 @@ func uniteSets(sets []coll, fn func(member []byte) error) error {
 	case len(sets) <= maxProbes:
 		probes := newProbes(sets)
 		for i := range sets {
-			err := sets[i].eachMember(func(member []byte) error {
-				if anyHas(probes[:i], member) {
+			err := sets[i].eachHashed(func(member hashedMember) error {
+				if anyHas(probes[:i], &member) {
 					return nil
 				}
-				return fn(member)
+				return fn(member.bytes)
 			})
 			if err != nil {
 				return err
@@ -196,11 +198,11 @@ func diffSets(first coll, others []coll, fn func(member []byte) error) error {
 	// The largest is the most likely to have a member.
 	slices.SortStableFunc(others, func(a, b coll) int { return cmp.Compare(b.len(), a.len()) })
 	probes := newProbes(others)
-	return first.eachMember(func(member []byte) error {
-		if anyHas(probes, member) {
+	return first.eachHashed(func(member hashedMember) error {
+		if anyHas(probes, &member) {
 			return nil
 		}
-		return fn(member)
+		return fn(member.bytes)
 	})
 }
 
@@ -229,11 +231,33 @@ func (t memberTable) addAll(c *coll) {
 	})
 }
 
-// probe is a set in which many members are looked for. A small one that is not
-// tiny is a table then, for its members stand in no order that would help.
+// hashedMember is a member met in a walk. hash is engine's, if isHashed.
+type hashedMember struct {
+	bytes    []byte
+	hash     uint64
+	isHashed bool
+}
+
+// eachHashed is eachMember with the hashes of members that have one, which come in
+// ascending order then.
+func (c *coll) eachHashed(fn func(member hashedMember) error) (err error) {
+	if c.big == nil || c.isIntset() {
+		return c.eachMember(func(member []byte) error { return fn(hashedMember{bytes: member}) })
+	}
+	c.big.AscendHash(0, func(hash uint64, e engine.Element) bool {
+		err = fn(hashedMember{e.Subkey, hash, true})
+		return err == nil
+	})
+	return err
+}
+
+// probe is a set in which many members are looked for: a large one by their hashes,
+// which come in order, a small one in a table, unless it is tiny, for its members
+// stand in no order that would help.
 type probe struct {
-	c     *coll
-	table memberTable // nil: c is asked
+	c      *coll
+	finder engine.Finder // of c.big
+	table  memberTable   // nil: there is none
 }
 
 // minTable is the number of members of a small set from which on a table of them
@@ -243,25 +267,31 @@ const minTable = 16
 func newProbes(sets []coll) []probe {
 	probes := make([]probe, len(sets))
 	for i := range sets {
-		c := &sets[i]
-		probes[i].c = c
-		if c.big == nil && c.len() >= minTable {
-			probes[i].table = make(memberTable, c.len())
-			probes[i].table.addAll(c)
+		c, p := &sets[i], &probes[i]
+		p.c = c
+		switch {
+		case c.big != nil:
+			p.finder = c.big.Finder()
+		case c.len() >= minTable:
+			p.table = make(memberTable, c.len())
+			p.table.addAll(c)
 		}
 	}
 	return probes
 }
 
-func (p *probe) has(member []byte) bool {
-	if p.table != nil {
-		return p.table.has(member)
+func (p *probe) has(member *hashedMember) bool {
+	switch {
+	case p.table != nil:
+		return p.table.has(member.bytes)
+	case p.c.big != nil && member.isHashed:
+		return p.finder.Has(member.hash, member.bytes)
 	}
-	_, ok := p.c.get(member)
+	_, ok := p.c.get(member.bytes)
 	return ok
 }
 
-func anyHas(probes []probe, member []byte) bool {
+func anyHas(probes []probe, member *hashedMember) bool {
 	for i := range probes {
 		if probes[i].has(member) {
 			return true
