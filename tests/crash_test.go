@@ -75,7 +75,7 @@ func newCrasher(t *testing.T, policy string, seed uint64) *crasher {
 	}
 	for i := range crashWriters {
 		c.writers = append(c.writers, &crashWriter{
-			gen:  gen{rand.New(rand.NewPCG(seed, uint64(i+1)))},
+			gen:  newGen(seed, uint64(i+1)),
 			db:   i * crashDBs,
 			base: map[string]crashValue{},
 		})

@@ -184,7 +184,7 @@ type history struct {
 
 // client does n operations, or fewer if the connection breaks.
 func (h *history) client(id, n int) {
-	g := gen{rand.New(rand.NewPCG(h.seed+h.n, uint64(id)))}
+	g := newGen(h.seed+h.n, uint64(id))
 	w, err := dialWire(h.addr)
 	if err != nil {
 		return // killed before it began
