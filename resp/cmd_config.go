@@ -43,6 +43,9 @@ func cmdConfigSet(c *client, args [][]byte) {
 	var bad *settingError
 	switch {
 	case err == nil:
+		for _, warning := range c.srv.config.idleWarnings(pairs) {
+			c.srv.log.Warn("configuration: " + warning)
+		}
 		c.ok()
 	case errors.Is(err, errConfigLoading):
 		c.err(c.srv.loadingText())

@@ -39,6 +39,17 @@ func TestConfigCommand(t *testing.T) {
 	c.want("CONFIG GET hz", "%1\r\n$2\r\nhz\r\n$2\r\n20\r\n")
 }
 
+// What has no effect is warned about as at the start.
+func TestConfigSetWarns(t *testing.T) {
+	srv := startServer(t, nil)
+	c := srv.dial(t)
+	c.want("CONFIG SET maxmemory 1gb hz 20 appendonly yes", "+OK\r\n")
+	want := "configuration: CONFIG SET: maxmemory has no effect: "
+	if got := srv.log.String(); strings.Count(got, "has no effect") != 1 || !strings.Contains(got, want) {
+		t.Errorf("the log lacks %q, or warns of more:\n%s", want, got)
+	}
+}
+
 // What the limit of open files does not allow is not promised.
 func TestConfigMaxClients(t *testing.T) {
 	srv := startServer(t, func(s *Settings) { s.MaxClients = 1 << 31 })

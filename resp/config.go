@@ -77,6 +77,15 @@ func (d *directive) isDefault(s *Settings) bool {
 	return d.format(s) == d.kind.format(d.defaultValue())
 }
 
+// isIdle reports whether the row has a value in s that somebody chose, and that
+// has no effect here.
+func (d *directive) isIdle(s *Settings) bool { return d.has(inert) && !d.isDefault(s) }
+
+// idleWarning tells the operator so. origin says where the directive was given.
+func (d *directive) idleWarning(origin string) string {
+	return fmt.Sprintf("%s: %s has no effect: %s", origin, d.name, d.doc)
+}
+
 // refusal returns why the value of the row in s cannot be had, or nil: a
 // directive that has no effect here, but that someone would rely on, takes its
 // default alone.
@@ -215,6 +224,18 @@ func (c *Config) set(pairs []Setting, mode setMode) error {
 	}
 	c.current.Store(changed)
 	return nil
+}
+
+// idleWarnings are the warnings about those of pairs, which were just set, that
+// have no effect.
+func (c *Config) idleWarnings(pairs []Setting) (warnings []string) {
+	s := c.Load()
+	for _, p := range pairs {
+		if d := findDirective(p.Name); d != nil && d.isIdle(s) {
+			warnings = append(warnings, d.idleWarning("CONFIG SET"))
+		}
+	}
+	return warnings
 }
 
 // checkSettable finds the rows of pairs and checks that each may be set now.

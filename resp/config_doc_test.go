@@ -2,10 +2,18 @@ package resp
 
 import (
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
+
+// firstDirectives are what most servers set, or should think about.
+var firstDirectives = []string{
+	"dir", "appendfsync", "bind", "port", "requirepass", "protected-mode", "maxclients", "databases", "logfile",
+	"go-memlimit", "merge-dead-bytes", "scrub-interval",
+}
 
 // configurationDoc is docs/configuration.md, from the table of directives.
 func configurationDoc() string {
@@ -24,18 +32,44 @@ A directive can be given in four places; a later one in this list wins:
 4. at run time: ` + "`CONFIG SET`" + `, kept by ` + "`CONFIG REWRITE`" + `, which leaves comments and order alone.
 
 Bytes take the units of redis.conf: ` + "`1k`" + ` is 1000, ` + "`1kb`" + ` is 1024, and so on with ` + "`m`" + ` and ` + "`g`" + `. A directive that does
-not exist, or a value that is not taken, ends the start with one line that says where it is. A directive of Redis
-that has no effect here is kept and answered, and setting it to anything but its default is logged as a warning;
-those marked *refused* are not taken at all, because whoever sets them relies on what they do.
+not exist, or a value that is not taken, ends the start with one line that says where it is; but a variable of the
+environment that begins with ` + "`BITKV_`" + ` and names no directive is only warned about, because it may be somebody else's.
+A directive of Redis that has no effect here is kept and answered, and setting it to anything but its default, at the
+start or by CONFIG SET, is logged as a warning.
 
 "At run time" is what CONFIG SET does: *yes*; *no*, only at the start; *protected*, only if enable-protected-configs allows it.
 
-## Directives with effect
+## Those that matter first
 
+| directive | default | |
+|---|---|---|
 `)
+	for _, name := range firstDirectives {
+		d := findDirective(name)
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", d.name, d.defaultText(), d.doc)
+	}
+	b.WriteString(`
+## Refused
+
+Whoever sets these relies on what they do, and they do nothing here yet: the start ends, and CONFIG SET is an error.
+Directives with a default are taken with it.
+
+| directive | |
+|---|---|
+`)
+	for _, name := range slices.Sorted(maps.Keys(missingDirectives)) {
+		why := missingDirectives[name]
+		fmt.Fprintf(&b, "| `%s` | %s. |\n", name, strings.ToUpper(why[:1])+strings.TrimSuffix(why[1:], "."))
+	}
+	for _, d := range directives {
+		if d.has(refused) {
+			fmt.Fprintf(&b, "| `%s` (default %s) | %s |\n", d.name, d.defaultText(), d.doc)
+		}
+	}
+	b.WriteString("\n## Directives with effect\n\n")
 	writeRows(&b, func(d *directive) bool { return !d.has(inert) })
 	b.WriteString("\n## Directives of Redis that are kept without effect\n\n")
-	writeRows(&b, func(d *directive) bool { return d.has(inert) })
+	writeRows(&b, func(d *directive) bool { return d.has(inert) && !d.has(refused) })
 	return b.String()
 }
 
@@ -49,17 +83,16 @@ func writeRows(b *strings.Builder, include func(*directive) bool) {
 		for _, alias := range d.aliases {
 			name += ", `" + alias + "`"
 		}
-		def := "`" + d.def + "`"
-		if d.def == "" {
-			def = `""`
-		}
-		doc := d.doc
-		if d.has(refused) {
-			doc = "*Refused.* " + doc
-		}
 		values := strings.ReplaceAll(d.kind.describe(), "|", `\|`)
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", name, def, values, d.changeable(), doc)
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", name, d.defaultText(), values, d.changeable(), d.doc)
 	}
+}
+
+func (d *directive) defaultText() string {
+	if d.def == "" {
+		return `""`
+	}
+	return "`" + d.def + "`"
 }
 
 func (d *directive) changeable() string {

@@ -65,8 +65,8 @@ func (r *Sources) Done() error {
 		if err := d.refusal(r.s); err != nil {
 			return &ConfigError{Origin: at, Directive: d.name, Reason: err.Error()}
 		}
-		if given && d.has(inert) && !d.isDefault(r.s) {
-			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: %s has no effect: %s", at, d.name, d.doc))
+		if given && d.isIdle(r.s) {
+			r.Warnings = append(r.Warnings, d.idleWarning(at))
 		}
 	}
 	r.c.current.Store(r.s)

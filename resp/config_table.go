@@ -148,7 +148,7 @@ var networkDirectives = []directive{
 	{
 		name: "io-driver", kind: oneOf(driverAuto, driverEpoll, driverNet), def: driverAuto, flags: immutable,
 		access: field(func(s *Settings) *string { return &s.IODriver }),
-		doc:    "What serves plain TCP and unix sockets: event loops (epoll), where there is epoll, or a goroutine per connection (net), which serves TLS in any case. (bitkv's own.)",
+		doc:    "What serves plain TCP and unix sockets: event loops (epoll), where there is epoll, or a goroutine per connection (net). (bitkv's own.)",
 	},
 	{
 		name: "io-threads", kind: intKind{1, 128}, def: "1", flags: immutable,

@@ -67,6 +67,7 @@ func infoBitkv(c *client, t *infoText) {
 	cfg := c.srv.config.Load()
 	t.title("Bitkv")
 	t.str("bitkv_version", c.srv.opt.Version)
+	t.str("io_driver", c.srv.ioDriver())
 	t.str("index_type", cfg.IndexType)
 	t.int("keys", e.Keys)
 	t.int("collections", e.Collections)

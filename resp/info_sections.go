@@ -57,6 +57,14 @@ func (s *Server) multiplexing() string {
 	return "goroutines"
 }
 
+// ioDriver is the same in the words of the directive io-driver.
+func (s *Server) ioDriver() string {
+	if s.looping.Load() {
+		return driverEpoll
+	}
+	return driverNet
+}
+
 func infoClients(c *client, t *infoText) {
 	s := c.srv
 	var input, output int64

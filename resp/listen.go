@@ -145,7 +145,19 @@ func listenTCP(bind string, port int64) (net.Listener, error) {
 	if optional && isMissingAddress(err) {
 		return nil, nil
 	}
-	return nil, fmt.Errorf("resp: cannot listen on %s: %w", addr, err)
+	return nil, fmt.Errorf("resp: cannot listen on %s: %w", addr, listenCause(err))
+}
+
+// listenCause is why a socket cannot be listened on, without its address, which
+// whoever reports it says.
+func listenCause(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	}
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+		err = call.Err
+	}
+	return err
 }
 
 // isMissingAddress reports that this machine does not have an address.
@@ -167,7 +179,7 @@ func listenUnix(path string, perm os.FileMode) (net.Listener, error) {
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("resp: cannot listen on unix socket: %w", err)
+		return nil, fmt.Errorf("resp: cannot listen on unix socket %s: %w", path, listenCause(err))
 	}
 	if perm != 0 {
 		if err := os.Chmod(path, perm); err != nil {
