@@ -25,6 +25,12 @@ func (osFiles) ReadFile(name string) ([]byte, error) {
 	return []byte(text), bare(errors.Join(err, f.Close()))
 }
 
+// exists reports whether there is a file of that name, whatever it is.
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return !errors.Is(err, os.ErrNotExist)
+}
+
 // bare drops the name of the file from an error: who reports it says it.
 func bare(err error) error {
 	if path, ok := errors.AsType[*os.PathError](err); ok {

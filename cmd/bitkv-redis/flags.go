@@ -121,6 +121,9 @@ func (p *process) readSources(c *cli.Context, config *resp.Config) (warnings []s
 			return nil, err
 		}
 	case file != "":
+		if !strings.ContainsAny(file, "./") && !exists(file) {
+			return nil, fmt.Errorf("%s is neither a command nor a configuration file; see bitkv-redis -h", file)
+		}
 		if err := sources.File(file); err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -92,6 +93,31 @@ func TestBadConfiguration(t *testing.T) {
 				t.Errorf("the data directory was made: %v", err)
 			}
 		})
+	}
+}
+
+// What is neither a command nor a file is said to be that.
+func TestMistypedCommand(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, want := range map[string]string{
+		"frob":        "frob is neither a command nor a configuration file; see bitkv-redis -h",
+		"./frob.conf": "./frob.conf: no such file or directory",
+	} {
+		if code, out, errs := tool(t, name); code != 1 || out != "" || errs != "bitkv-redis: "+want+"\n" {
+			t.Errorf("%s: code %d, %q, %q", name, code, out, errs)
+		}
+	}
+}
+
+func TestOneLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"engine: open d: engine: MANIFEST is corrupt": "open d: MANIFEST is corrupt",
+		"a: resp: types: b\nengine: c":                "a: b; c",
+		"file my-engine: x":                           "file my-engine: x",
+	} {
+		if got := oneLine(errors.New(text)); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
 	}
 }
 

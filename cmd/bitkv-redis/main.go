@@ -2,7 +2,7 @@
 // to look after its data directory.
 //
 //	bitkv-redis [file.conf] [--directive value ...]
-//	bitkv-redis check|dump|backup|merge|repair|healthcheck ...
+//	bitkv-redis check|repair|dump|backup|merge|healthcheck ...
 //
 // It exits with 0 after an ordered shutdown, and with 1 and one line on standard
 // error if it cannot start or do what it was asked.
@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -59,9 +60,15 @@ func (p *process) run(args []string) int {
 	return 0
 }
 
-// oneLine is the text of an error on one line.
+// packagePrefix is what the packages of this program begin their errors with, for
+// programmers: an operator needs to know what happened and not which package says it.
+var packagePrefix = regexp.MustCompile(`(^|: |; )(?:(?:engine|types|resp): )+`)
+
+// oneLine is the text of an error for the operator: on one line, without the
+// prefixes of packages.
 func oneLine(err error) string {
-	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	text := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	return packagePrefix.ReplaceAllString(text, "$1")
 }
 
 // command parses the arguments and runs what they name.

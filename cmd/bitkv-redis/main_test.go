@@ -307,7 +307,7 @@ func TestPortTaken(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 	r := launch(t, nil, "", "--port", port, "--bind", "127.0.0.1", "--dir", dir)
-	oneLineError(t, r, "127.0.0.1:"+port)
+	oneLineError(t, r, "bitkv-redis: cannot listen on 127.0.0.1:"+port+": address already in use\n")
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("the data directory was made: %v", err)
 	}
@@ -342,8 +342,13 @@ func TestDirectoryDamaged(t *testing.T) {
 	makeDatabase(t, dir, 100)
 	file := damage(t, dir)
 	before := dirSum(t, dir)
-	r := launch(t, nil, "", "--port", strconv.Itoa(freePort(t)), "--bind", "127.0.0.1", "--dir", dir)
-	oneLineError(t, r, file)
+	logFile := filepath.Join(t.TempDir(), "log")
+	r := launch(t, nil, "", "--port", strconv.Itoa(freePort(t)), "--bind", "127.0.0.1", "--dir", dir, "--logfile", logFile)
+	want := "data directory " + dir + " is damaged: " + file + " is corrupt at offset "
+	oneLineError(t, r, "bitkv-redis: "+want)
+	if data, err := os.ReadFile(logFile); err != nil || strings.Count(string(data), want) != 1 {
+		t.Errorf("the log file lacks %q: %v\n%s", want, err, data)
+	}
 	if after := dirSum(t, dir); after != before {
 		t.Error("the directory was changed")
 	}

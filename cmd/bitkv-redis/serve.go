@@ -43,6 +43,16 @@ func (p *process) serve(c *cli.Context) error {
 	for _, w := range warnings {
 		log.Warn("configuration: " + w)
 	}
+	err = serveWith(config, log)
+	if err != nil && cfg.LogFile != "" {
+		// Standard error gets it as well; who reads the log shall not have to look there.
+		log.Error("the server ends because of an error", "error", oneLine(err))
+	}
+	return err
+}
+
+// serveWith is serve once the configuration is read and there is a log.
+func serveWith(config *resp.Config, log *slog.Logger) error {
 	server, err := resp.NewServer(resp.Options{Config: config, Logger: log, Version: versionString()})
 	if err != nil {
 		return err
@@ -153,8 +163,7 @@ func (s *service) run() error {
 	go s.forceOnSecondSignal(time.Now(), os.Exit)
 	err = errors.Join(err, s.server.Close(), store.Close(), removePid())
 	if err != nil {
-		s.log.Error("the shutdown was not clean", "error", err)
-		return err
+		return fmt.Errorf("the shutdown was not clean: %w", err)
 	}
 	s.log.Warn("bitkv-redis is now ready to exit, bye bye...")
 	return nil
@@ -255,6 +264,8 @@ func (s *service) openError(err error) error { return dirError(s.config.Load().D
 // dirError says for the operator why a data directory cannot be opened, and
 // what to do.
 func dirError(dir string, err error) error {
+	// Open says which directory, and so do the texts here.
+	err = &reworded{err, strings.Replace(err.Error(), "engine: open "+dir+": ", "", 1)}
 	switch {
 	case errors.Is(err, engine.ErrLocked):
 		return fmt.Errorf("data directory %s is in use by another process", dir)
@@ -268,6 +279,18 @@ func dirError(dir string, err error) error {
 	}
 	return fmt.Errorf("data directory %s: %w", dir, err)
 }
+
+// reworded is an error with another text.
+type reworded struct {
+	cause error
+	text  string
+}
+
+// Error implements error.
+func (r *reworded) Error() string { return r.text }
+
+// Unwrap returns the error as it was.
+func (r *reworded) Unwrap() error { return r.cause }
 
 // writePidFile writes pidfile, if there is one; the result removes it.
 func (s *service) writePidFile() (remove func() error, err error) {
