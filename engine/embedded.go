@@ -3,7 +3,7 @@ package engine
 import "fmt"
 
 // Get returns the value of a key in keyspace 0, in a slice of its own, or
-// ErrNotFound.
+// ErrNotFound. An empty value may be returned as nil.
 func (db *DB) Get(key []byte) ([]byte, error) { return db.AppendGet(nil, key) }
 
 // AppendGet is Get with the value appended to dst, so that a caller can use one
@@ -34,7 +34,10 @@ func (db *DB) appendGet(dst []byte, space int, key []byte) ([]byte, error) {
 
 func (db *DB) shardOf(key []byte) *shard { return &db.shards[db.opt.ShardOf(key)&db.shardMask] }
 
-// Put writes a key in keyspace 0 and acknowledges it as the sync policy says.
+// Put writes a key in keyspace 0 and acknowledges it as the sync policy says. Both
+// slices are copied: the caller may use them again once Put has returned. Nil is
+// the same as empty, and both may be empty: Get of an empty value returns no bytes
+// and no error.
 func (db *DB) Put(key, value []byte) error { return db.PutExpire(key, value, 0) }
 
 // PutExpire is Put with an absolute expiry in Unix milliseconds.
