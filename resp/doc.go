@@ -4,14 +4,24 @@
 //
 // The path of a command:
 //
-//	driver (link.go: driver_net.go, or driver_epoll_linux.go with loop_linux.go)
-//	reads bytes  ->  batch.go runs what is whole: framing.go finds one whole
+//	a driver reads bytes (link.go, link_linux.go)  ->  batch.go runs what is whole: framing.go finds one whole
 //	command within its limits  ->  dispatch.go looks it up in the table
 //	(command.go, commands.json), checks arity, access and state, queues it in
 //	MULTI (multi.go), holds it back (pause.go) or locks its keys' shards  ->  its
 //	handler (cmd_*.go) calls one method of types and writes a reply (reply.go), or
 //	parks the client (park.go)  ->  commit  ->  before the replies of a batch leave
 //	(output.go), the log is acknowledged up to what they depend on.
+//
+// # Drivers
+//
+// A driver is what owns a client: what reads, runs its commands and writes, so
+// that no lock is needed but for what others reach: flags, output queue, parking.
+// link.go is the seam. Under the epoll driver (driver_epoll_linux.go accepts,
+// loop_linux.go and link_linux.go serve) the owner is one of io-threads event
+// loops, each with many clients; a command that waits parks its client, never the
+// loop. Under the portable driver (driver_net.go) it is a goroutine of the client's
+// own. The directive io-driver chooses; systems without epoll have the portable
+// one alone (driver_other.go).
 //
 // # Locks
 //
