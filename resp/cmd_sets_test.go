@@ -66,8 +66,12 @@ func TestHugeSRandMember(t *testing.T) {
 func TestManySets(t *testing.T) {
 	runExchanges(t, []exchange{
 		{"sadd first a b c d e f g h", ":8|"},
-		{"sadd s1 a x", ":2|"}, {"sadd s2 b x", ":2|"}, {"sadd s3 c x", ":2|"}, {"sadd s4 d x", ":2|"},
-		{"sadd s5 e x", ":2|"}, {"sadd s6 1", ":1|"},
+		{"sadd s1 a x", ":2|"},
+		{"sadd s2 b x", ":2|"},
+		{"sadd s3 c x", ":2|"},
+		{"sadd s4 d x", ":2|"},
+		{"sadd s5 e x", ":2|"},
+		{"sadd s6 1", ":1|"},
 		{"sdiff first s1 s2 s3 s4 s5 s6 nokey", "*3|$1|f|$1|g|$1|h|"},
 		{"sunion s1 s2 s3 s4 s5 s6 s1", "*7|$1|a|$1|x|$1|b|$1|c|$1|d|$1|e|$1|1|"},
 		{"sinter s1 s2 s3 s4 s5", "*1|$1|x|"},

@@ -10,8 +10,9 @@ import (
 	"strconv"
 	"testing"
 
-	"bitkv/engine"
 	"pgregory.net/rapid"
+
+	"bitkv/engine"
 )
 
 // membersOf returns what SMEMBERS would.
@@ -55,8 +56,6 @@ type modelSet struct {
 	members   map[string]struct{}
 	converted bool // OBJECT ENCODING says hashtable
 }
-
-func (s modelSet) clone() modelSet { return modelSet{maps.Clone(s.members), s.converted} }
 
 // setMachine is a few sets and what they should be.
 type setMachine struct {

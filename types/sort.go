@@ -381,6 +381,7 @@ func (s *sorter) lookUp(p *sortPattern, element []byte) (value []byte, ok bool, 
 		return element, true, nil
 	case sortByNothing:
 		return nil, false, nil
+	case sortByKey:
 	}
 	s.key = append(append(append(s.key[:0], p.prefix...), element...), p.suffix...)
 	h, ok := s.tx.read(s.key, withTouch)
