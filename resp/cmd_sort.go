@@ -37,7 +37,10 @@ func (c *client) sortOptions(args [][]byte, readOnly bool) (o types.SortOptions,
 			store, o.ToStore = args[i+1], true
 			i++
 		case isWord(args[i], "BY") && left >= 1:
-			o.By, o.HasBy = args[i+1], true
+			// One without an asterisk means for good that nothing is sorted.
+			if !o.HasBy || bytes.IndexByte(o.By, '*') >= 0 {
+				o.By, o.HasBy = args[i+1], true
+			}
 			i++
 		case isWord(args[i], "GET") && left >= 1:
 			o.Get = append(o.Get, args[i+1])

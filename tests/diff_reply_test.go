@@ -108,10 +108,10 @@ func entries(v value, pairs bool) []string {
 		case !pairs:
 			out = append(out, e.text)
 		case len(e.elems) == 2:
-			out = append(out, fmt.Sprintf("%q %q", e.elems[0].text, e.elems[1].text))
+			out = append(out, fmt.Sprintf("%q %q", e.elems[0].text, unsigned(e.elems[1].text)))
 		case i+1 < len(v.elems):
 			i++
-			out = append(out, fmt.Sprintf("%q %q", e.text, v.elems[i].text))
+			out = append(out, fmt.Sprintf("%q %q", e.text, unsigned(v.elems[i].text)))
 		}
 	}
 	return out
@@ -158,6 +158,14 @@ func sameReply(args []string, got, want value) bool {
 		return strings.EqualFold(args[1], "IDLETIME") || strings.EqualFold(args[1], "REFCOUNT")
 	}
 	return false
+}
+
+// unsigned is plusZero for one score.
+func unsigned(score string) string {
+	if score == "-0" {
+		return "0"
+	}
+	return score
 }
 
 // plusZero makes every score of -0 one of 0: Redis keeps the sign in a skiplist and

@@ -122,12 +122,10 @@ func dumpKey(w *wire, key string, exactly bool) (keyState, error) {
 	if kind != "list" && kind != "zset" && encoding != "listpack" && encoding != "intset" {
 		slices.Sort(all)
 	}
-	text := fmt.Sprintf("%q", all)
-	if kind == "zset" && strings.Contains(text, ` \"-0\"`) { // see plusZero
-		text = strings.ReplaceAll(text, ` \"-0\"`, ` \"0\"`)
+	if kind == "zset" && plusZero(v.raw) != v.raw {
 		k.digest = ""
 	}
-	k.text += text
+	k.text += fmt.Sprintf("%q", all)
 	return k, nil
 }
 

@@ -70,11 +70,11 @@ func TestDifferential(t *testing.T) {
 			continue
 		}
 		p.revive()
-		if d.at < len(steps) {
-			if seen[d.what] { // one report for a command is enough to work on
-				continue
-			}
-			seen[d.what] = true
+		if seen[d.what] { // one report for a command is enough to work on
+			continue
+		}
+		seen[d.what] = true
+		if !strings.HasSuffix(d.what, afterKill) {
 			steps, d = p.shrink(steps, proto, d)
 		}
 		t.Errorf("session %d, RESP%d: %s\ngot:  %s\nwant: %s\nafter:\n%s", session, proto, d.what, d.got, d.want, steplist(steps))
@@ -213,6 +213,9 @@ func (p *pair) batch(w [2]*wire, steps []diffStep, q *queues) *difference {
 	return nil
 }
 
+// afterKill ends what is said of a difference that a restart made.
+const afterKill = " after kill -9"
+
 // restartAndCompare kills our server, starts it on its directory and compares.
 func (p *pair) restartAndCompare(at int) *difference {
 	p.ours.kill()
@@ -222,40 +225,53 @@ func (p *pair) restartAndCompare(at int) *difference {
 	}
 	d := p.compareState(at, false, false) // a value that was read back has the encoding of a new one
 	if d != nil {
-		d.what += " after kill -9"
+		d.what += afterKill
 	}
 	return d
 }
 
-// shrink removes steps as long as the last one still differs (delta debugging).
+// shrink removes steps as long as the last one, or the state at the end, still
+// differs (delta debugging).
 func (p *pair) shrink(steps []diffStep, proto int, d *difference) ([]diffStep, *difference) {
-	steps = steps[:d.at+1]
+	state := d.at == len(steps)
+	keep := 0 // steps at the end that must stay
+	if !state {
+		steps, keep = steps[:d.at+1], 1
+	}
 	deadline := time.Now().Add(shrinkFor)
 	for size := len(steps) / 2; size > 0; size /= 2 {
-		for at := 0; at < len(steps)-1 && time.Now().Before(deadline); {
-			end := min(at+size, len(steps)-1)
-			for steps[at].glued {
-				at--
-			}
-			for end > at && steps[end].glued {
-				end--
-			}
-			if end == at {
+		for at := 0; at < len(steps)-keep && time.Now().Before(deadline); {
+			from, end := wholeGroups(steps, at, min(at+size, len(steps)-keep))
+			if from == end {
 				at++
-				for at < len(steps)-1 && steps[at].glued {
-					at++
-				}
 				continue
 			}
-			shorter := slices.Concat(steps[:at], steps[end:])
+			shorter := slices.Concat(steps[:from], steps[end:])
 			got := p.runSession(shorter, proto)
 			p.revive()
-			if got != nil && got.what == d.what && got.at < len(shorter) {
-				steps, d = shorter[:got.at+1], got
-			} else {
+			switch {
+			case got == nil || got.what != d.what || state != (got.at == len(shorter)):
 				at = end
+			case state:
+				steps, d = shorter, got
+			default:
+				steps, d = shorter[:got.at+1], got
 			}
 		}
 	}
 	return steps, d
+}
+
+// wholeGroups moves the bounds of what is to be cut out so that no group is torn.
+func wholeGroups(steps []diffStep, from, end int) (int, int) {
+	for steps[from].glued {
+		from++
+		if from == len(steps) {
+			return from, from
+		}
+	}
+	for end < len(steps) && end > from && steps[end].glued {
+		end--
+	}
+	return from, max(from, end)
 }

@@ -19,7 +19,7 @@ func (g gen) geo() []string {
 	case 7, 8, 9:
 		return append([]string{"GEOSEARCH", k}, g.geoOptions(true)...)
 	case 10:
-		return append(append([]string{"GEOSEARCHSTORE", g.of("geo"), k}, g.geoOptions(true)...), g.options(g.word("STOREDIST"))...)
+		return append([]string{"GEOSEARCHSTORE", g.of("geo"), k}, g.geoOptions(true)...)
 	case 11:
 		return append([]string{g.pick("GEORADIUS", "GEORADIUS_RO"), k, g.longitude(), g.latitude(), g.distance(), g.unit()}, g.geoOptions(false)...)
 	case 12:
@@ -79,7 +79,7 @@ func (g gen) geoOptions(area bool) []string {
 	out = append(out, g.options(g.word("WITHCOORD"), g.word("WITHDIST"), g.word("WITHHASH"))...)
 	out = append(out, g.options(g.word("ASC"), g.word("DESC"), g.count2)...)
 	if !area && g.chance(6) {
-		out = append(out, g.pick("STORE", "STOREDIST"), g.of("geo"))
+		out = append(out, g.cased("STORE"), g.of("geo"))
 	}
 	return out
 }
@@ -96,4 +96,17 @@ func (g gen) count2() []string {
 		return append(out, "ANY")
 	}
 	return out
+}
+
+// distances stores distances, reads who they are of, and forgets them: their last
+// bits depend on a system's sine.
+func (g gen) distances() group {
+	k := g.of("geo")
+	search := append([]string{"GEOSEARCHSTORE", "distances", k}, g.geoOptions(true)...)
+	if g.chance(2) {
+		search = []string{"GEORADIUS", k, g.longitude(), g.latitude(), g.distance(), g.unit(), "STOREDIST", "distances"}
+	} else {
+		search = append(search, "STOREDIST")
+	}
+	return group{commands: [][]string{search, {"ZRANGE", "distances", "0", "-1"}, {"DEL", "distances"}}}
 }

@@ -61,6 +61,8 @@ func (g gen) group(focus string) group {
 		return g.waiting()
 	case n < 95 || focus == "hash" && n < 98:
 		return g.picks()
+	case focus == "geo" && n < 98:
+		return g.distances()
 	case n < 96:
 		return g.pops()
 	case n < 98:

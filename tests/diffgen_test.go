@@ -55,7 +55,7 @@ var typedKeys = map[string][]string{
 }
 
 // types are the names in typedKeys, in an order.
-var types = []string{"string", "hash", "list", "set", "zset", "bits", "hll"}
+var types = []string{"string", "hash", "list", "set", "zset", "bits", "hll", "geo"}
 
 // anyKey is a key of any type.
 func (g gen) anyKey() string {
