@@ -4,9 +4,9 @@
 //
 // The path of a command:
 //
-//	a driver reads bytes (link.go, link_linux.go)  ->  batch.go runs what is whole: framing.go finds one whole
-//	command within its limits  ->  dispatch.go looks it up in the table
-//	(command.go, commands.json), checks arity, access and state, queues it in
+//	a driver (link.go) reads bytes  ->  batch.go runs what is whole: framing.go
+//	finds one whole command within its limits  ->  dispatch.go looks it up in the
+//	table (command.go, commands.json), checks arity, access and state, queues it in
 //	MULTI (multi.go), holds it back (pause.go) or locks its keys' shards  ->  its
 //	handler (cmd_*.go) calls one method of types and writes a reply (reply.go), or
 //	parks the client (park.go)  ->  commit  ->  before the replies of a batch leave
