@@ -34,6 +34,8 @@ type CheckReport struct {
 	Problems []Problem
 	// Files, Frames, Records and Bytes count what was read and found good.
 	Files, Frames, Records, Bytes int64
+	// Losses are what is lost by the damage, file by file.
+	Losses []*Loss
 	// TornBytes is the length of what the next Open will cut off the end of the
 	// log, because a crash left it half written. It is no damage.
 	TornBytes int64
@@ -99,9 +101,12 @@ type checker struct {
 type fileCheck struct {
 	file    *dataFile
 	damaged bool
-	// good are the frames that can be kept, in order, as ranges of offsets.
+	// good are the frames that can be kept, in order, as ranges of offsets, gaps
+	// what is between them, and runs the records that can be kept of that.
 	good []frameRange
-	// Of the good ones:
+	gaps []frameRange
+	runs []recordRun
+	// Of the frames and records that can be kept:
 	frames, records, tombstones int64
 	recordBytes, tombBytes      int64
 	minSeq, maxSeq              uint64
@@ -113,7 +118,7 @@ type fileCheck struct {
 	hint                        *hintEncoder // what the hint file has to say; nil: not wanted
 }
 
-// frameRange is a run of good frames.
+// frameRange is a run of good frames, or a gap between them.
 type frameRange struct{ from, to int64 }
 
 func (c *checker) run() error {
@@ -136,6 +141,7 @@ func (c *checker) run() error {
 			next = c.judgeTail(r, next)
 		}
 	}
+	c.judgeLosses()
 	c.checkOthers()
 	for _, r := range c.results {
 		if r != nil {
@@ -246,7 +252,7 @@ func (c *checker) checkData(meta fileMeta) (*fileCheck, error) {
 	raw, err := c.fs.Open(filepath.Join(c.dir, name), true)
 	if isNotExist(err) {
 		c.report.add(name, 0, "MANIFEST lists it, but it is missing")
-		return nil, nil
+		return nil, c.loseFile(&meta)
 	}
 	if err != nil {
 		return nil, err
@@ -278,6 +284,9 @@ func (c *checker) checkData(meta fileMeta) (*fileCheck, error) {
 	}
 	if meta.sealed {
 		c.compare(r, meta)
+	}
+	if err := c.rescue(r, limit); err != nil {
+		return nil, errors.Join(err, raw.Close())
 	}
 	return r, c.checkHint(r, meta)
 }
@@ -324,9 +333,10 @@ func (c *checker) scan(r *fileCheck, limit int64) error {
 		if at, err = nextFrame(f, end+1, limit); err != nil {
 			return err
 		}
+		r.gaps = append(r.gaps, frameRange{end, at})
 		if f.meta.sealed {
 			r.damaged = true
-			c.report.add(f.name(), end, "%s; %d bytes are lost", reason, at-end)
+			c.report.add(f.name(), end, "%s; this damages a frame, %d bytes up to the next good one", reason, at-end)
 		}
 	}
 	return nil
@@ -343,18 +353,23 @@ func (r *fileCheck) frame(fr *frame) error {
 		if r.hint != nil {
 			r.hint.add(rec, seq, offset)
 		}
-		r.records++
-		r.recordBytes += int64(size)
-		if rec.kind == kindTombstone || rec.kind == kindElemTombstone {
-			r.tombstones++
-			r.tombBytes += int64(size)
-		}
-		if r.minSeq == 0 || seq < r.minSeq {
-			r.minSeq = seq
-		}
-		r.maxSeq = max(r.maxSeq, seq)
+		r.count(rec, seq, size)
 		return nil
 	})
+}
+
+// count counts a record that can be kept.
+func (r *fileCheck) count(rec *record, seq uint64, size int) {
+	r.records++
+	r.recordBytes += int64(size)
+	if rec.kind == kindTombstone || rec.kind == kindElemTombstone {
+		r.tombstones++
+		r.tombBytes += int64(size)
+	}
+	if r.minSeq == 0 || seq < r.minSeq {
+		r.minSeq = seq
+	}
+	r.maxSeq = max(r.maxSeq, seq)
 }
 
 // nextFrame returns the offset of the next valid frame header from from on, or

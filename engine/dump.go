@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// Dump prints a data file, a hint file or a MANIFEST by eye: one line for each
-// frame, record or edit, with its offset. Damage is printed where it is, and the
-// dump goes on behind it; the error is then a CorruptError for the first of it.
+// Dump prints a file of a database by eye: one line for each frame, record or
+// edit, with its offset, of a data file, a hint file or a MANIFEST; what SYNCED
+// says; what RESERVE and LOCK are. Damage is printed where it is, and the dump
+// goes on behind it; the error is then a CorruptError for the first of it.
 // A nil fsys is the operating system's.
 func Dump(fsys FS, name string, w io.Writer) error {
 	if fsys == nil {
@@ -25,6 +26,12 @@ func Dump(fsys FS, name string, w io.Writer) error {
 	size, err := f.Size()
 	if err != nil {
 		return fmt.Errorf("engine: dump: %w", err)
+	}
+	if what := contentless(filepath.Base(name), size); what != "" {
+		if _, err := fmt.Fprintln(w, what); err != nil {
+			return fmt.Errorf("engine: dump: %w", err)
+		}
+		return nil
 	}
 	b := make([]byte, min(size, fileHeaderBytes))
 	if err := readFull(f, b, 0); err != nil {
@@ -43,6 +50,19 @@ func Dump(fsys FS, name string, w io.Writer) error {
 		return d.corrupt
 	}
 	return nil
+}
+
+// contentless describes the files of a database whose contents mean nothing, and
+// nothing else.
+func contentless(base string, size int64) string {
+	switch base {
+	case reserveName:
+		return fmt.Sprintf("RESERVE: %d bytes, kept free for a merge on a full disk; what is in them means nothing", size)
+	case lockName:
+		return "LOCK: locked while a process has the database open; it has no contents"
+	default:
+		return ""
+	}
 }
 
 // dumper is one run of Dump.
@@ -92,6 +112,8 @@ func (d *dumper) run(b []byte) {
 		d.manifest(h)
 	case magicHint:
 		d.hint()
+	case magicSyncMark:
+		d.syncMark(h)
 	default:
 		d.bad(0, "it is none of this program's files")
 	}
@@ -255,6 +277,28 @@ func (d *dumper) state(s *manifestState) {
 		}
 		d.printf("\n")
 	}
+}
+
+// syncMark prints SYNCED.
+func (d *dumper) syncMark(h fileHeader) {
+	if d.size < syncMarkBytes {
+		d.bad(d.size, "it is cut short")
+		return
+	}
+	b := make([]byte, syncMarkBytes-fileHeaderBytes)
+	if d.err = readFull(d.file, b, fileHeaderBytes); d.err != nil {
+		return
+	}
+	if allZero(b) {
+		d.printf("%10d  says nothing: the log was not synced since the file was made\n", fileHeaderBytes)
+		return
+	}
+	number, offset, valid := decodeSyncMark(b, saltCRC(h.salt))
+	if !valid {
+		d.bad(fileHeaderBytes, "checksum does not match; as if it were missing, it says nothing")
+		return
+	}
+	d.printf("%10d  %s was on the disk up to offset %d\n", fileHeaderBytes, dataFileName(number), offset)
 }
 
 // hint prints a hint file.

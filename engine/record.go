@@ -210,6 +210,9 @@ func (f *fieldReader) bytes(n uint64) []byte {
 	return v
 }
 
+// reasonRecordChecksum is why a record is not valid that has all its fields.
+const reasonRecordChecksum = "record checksum does not match"
+
 // decodeRecord decodes the record at the start of b, which may be longer. n is
 // its length. A record is valid if and only if (1) its kind is known, (2) every
 // field lies within b and its limit, with varints in shortest form, (3) it has
@@ -264,7 +267,7 @@ func decodeRecord(b []byte, r *record) (n int, reason string) {
 	}
 	n = len(b) - len(f.b)
 	if crc32.Checksum(b[4:n], castagnoli) != want {
-		return 0, "record checksum does not match"
+		return 0, reasonRecordChecksum
 	}
 	return n, ""
 }

@@ -21,18 +21,22 @@ type RepairReport struct {
 	Found *CheckReport
 	// Actions are the changes, one sentence each.
 	Actions []string
-	// Quarantine is where the files are that were changed or taken away, as they
-	// were before; empty if there are none.
-	Quarantine string
+	// Quarantine is the directory with the files that were replaced or taken away,
+	// as they were before: Damaged, those with damage and their hint files, and
+	// Replaced, good ones that had to be written anew. It is empty, as both are, if
+	// there are none.
+	Quarantine        string
+	Damaged, Replaced []string
 }
 
 // Repair makes a damaged database open again. It keeps every frame that is whole,
-// also those behind the damage: the good frames of a damaged file are copied into
-// a new one, and the damaged file is put aside under damaged/. A MANIFEST that
-// cannot be read is made anew from the data files. What was in the lost bytes is
-// lost: keys that were written there have an older value or are gone, keys that
-// were deleted there may be back, and the report says where that was. The
-// database must not be open; without damage, nothing is changed.
+// also those behind the damage, and every good record of a merged frame: they are
+// copied into a new file, and the damaged file is put aside under damaged/. A
+// MANIFEST that cannot be read is made anew from the data files. What was in the
+// lost bytes is lost: keys that were written there have an older value or are
+// gone, keys that were deleted there may be back, and the report says, as far as
+// it can be known, which. The database must not be open; without damage, nothing
+// is changed.
 func Repair(fsys FS, dir string, progress func(Progress)) (*RepairReport, error) {
 	if fsys == nil {
 		fsys = OSFS()
@@ -127,6 +131,9 @@ func (r *repairer) rebuild(state *manifestState) error {
 		meta, found := c.state.files[n], c.results[n]
 		if found == nil {
 			r.did("%s is missing; it was taken out of the list, with all that it held", dataFileName(n))
+			if err := r.putAside(hintFileName(n), true); err != nil {
+				return err
+			}
 			continue
 		}
 		raise(found.maxSeq)
@@ -134,12 +141,12 @@ func (r *repairer) rebuild(state *manifestState) error {
 			state.files[n] = meta
 			continue
 		}
-		if err := r.putAside(dataFileName(n)); err != nil {
+		if err := errors.Join(r.putAside(dataFileName(n), found.damaged), r.putAside(hintFileName(n), found.damaged)); err != nil {
 			return err
 		}
 		r.gone = append(r.gone, dataFileName(n), hintFileName(n))
-		if found.frames == 0 {
-			r.did("%s holds no frame that can be kept", dataFileName(n))
+		if found.records == 0 {
+			r.did("%s holds no record that can be kept", dataFileName(n))
 			continue
 		}
 		kept, err := r.salvage(found)
@@ -147,7 +154,7 @@ func (r *repairer) rebuild(state *manifestState) error {
 			return err
 		}
 		state.files[kept.number] = kept
-		r.did("%s: %d frames with %d records were copied to %s", dataFileName(n), found.frames, found.records, dataFileName(kept.number))
+		r.did("%s: the %d records that can be kept were copied to %s", dataFileName(n), found.records, dataFileName(kept.number))
 	}
 	return nil
 }
@@ -160,12 +167,12 @@ func (r *repairer) makeQuarantine() error {
 		}
 		r.aside = filepath.Join(r.c.dir, fmt.Sprintf("%s.%d", quarantineName, n))
 	}
-	r.report.Quarantine = r.aside
 	return r.c.fs.MkdirAll(r.aside)
 }
 
-// putAside gives a file a second name in quarantine, or copies it there.
-func (r *repairer) putAside(name string) error {
+// putAside gives a file, if it is there, a second name in quarantine, or copies
+// it there.
+func (r *repairer) putAside(name string, damaged bool) error {
 	from, to := filepath.Join(r.c.dir, name), filepath.Join(r.aside, name)
 	err := r.c.fs.Link(from, to)
 	if err != nil && !isNotExist(err) {
@@ -174,10 +181,16 @@ func (r *repairer) putAside(name string) error {
 	if isNotExist(err) {
 		return nil
 	}
+	r.report.Quarantine = r.aside
+	if damaged {
+		r.report.Damaged = append(r.report.Damaged, name)
+	} else {
+		r.report.Replaced = append(r.report.Replaced, name)
+	}
 	return errors.Join(err, r.c.fs.SyncDir(r.aside))
 }
 
-// salvage copies the good frames of a file into a new immutable one.
+// salvage copies what can be kept of a file into a new immutable one.
 func (r *repairer) salvage(found *fileCheck) (fileMeta, error) {
 	c := r.c
 	f, err := createDataFile(c.fs, c.dir, r.next, fileMerged, c.uuid, time.Now().UnixMilli())
@@ -199,18 +212,22 @@ func (r *repairer) salvage(found *fileCheck) (fileMeta, error) {
 	return meta, errors.Join(err, f.file.Close())
 }
 
-// copyFrames copies the good frames of a file into f, whose salt they get.
+// copyFrames copies the good frames and runs of records of a file into f, whose
+// salt they get.
 func copyFrames(f *dataFile, found *fileCheck) (end int64, err error) {
 	end = fileHeaderBytes
+	add := func(payload []byte, base uint64) error {
+		b := append(make([]byte, frameHeaderBytes, frameHeaderBytes+len(payload)), payload...)
+		putFrameHeader(b, frameHeader{flags: frameMerged, payloadLen: uint32(len(payload)), baseSeq: base}, f.salted)
+		if _, err := f.file.WriteAt(b, end); err != nil {
+			return noSpaceError(err)
+		}
+		end += int64(len(b))
+		return nil
+	}
 	for _, part := range found.good {
 		_, reason, err := found.file.scanFrames(part.from, part.to, func(fr *frame) error {
-			b := append(make([]byte, frameHeaderBytes, frameHeaderBytes+len(fr.payload)), fr.payload...)
-			putFrameHeader(b, frameHeader{flags: frameMerged, payloadLen: uint32(len(fr.payload)), baseSeq: fr.baseSeq}, f.salted)
-			if _, err := f.file.WriteAt(b, end); err != nil {
-				return noSpaceError(err)
-			}
-			end += int64(len(b))
-			return nil
+			return add(fr.payload, fr.baseSeq)
 		})
 		if err != nil {
 			return end, err
@@ -219,13 +236,26 @@ func copyFrames(f *dataFile, found *fileCheck) (end int64, err error) {
 			return end, &CorruptError{File: found.file.name(), Offset: part.from, Reason: cmp.Or(reason, "it changed while it was read")}
 		}
 	}
+	for _, run := range found.runs {
+		b := make([]byte, run.to-run.from)
+		if err := readFull(found.file.file, b, run.from); err != nil {
+			return end, err
+		}
+		fr := frame{payload: b}
+		if n, err := fr.checkRecords(); err != nil || uint64(n) != run.count {
+			return end, &CorruptError{File: found.file.name(), Offset: run.from, Reason: "it changed while it was read"}
+		}
+		if err := add(b, run.base); err != nil {
+			return end, err
+		}
+	}
 	return end, nil
 }
 
 // writeManifest puts a new MANIFEST in place of the old one, which is kept.
 func (r *repairer) writeManifest(state *manifestState) error {
 	c := r.c
-	if err := r.putAside(manifestName); err != nil {
+	if err := r.putAside(manifestName, !c.listed); err != nil {
 		return err
 	}
 	if err := c.fs.SyncDir(c.dir); err != nil {

@@ -90,11 +90,19 @@ func readSyncMark(fs FS, dir string, uuid [16]byte) (number uint32, offset int64
 	if err != nil || h.uuid != uuid {
 		return 0, 0
 	}
+	number, offset, _ = decodeSyncMark(b[fileHeaderBytes:], saltCRC(h.salt))
+	return number, offset
+}
+
+// decodeSyncMark decodes what is behind the file header. It is valid if and only
+// if its checksum matches; else number and offset are 0.
+// REQUIRES: b has syncMarkBytes - fileHeaderBytes bytes.
+func decodeSyncMark(b []byte, salted uint32) (number uint32, offset int64, valid bool) {
 	le := binary.LittleEndian
-	if crc32.Update(saltCRC(h.salt), castagnoli, b[64:80]) != le.Uint32(b[80:]) {
-		return 0, 0
+	if crc32.Update(salted, castagnoli, b[:16]) != le.Uint32(b[16:]) {
+		return 0, 0, false
 	}
-	return le.Uint32(b[64:]), int64(le.Uint64(b[72:]))
+	return le.Uint32(b), int64(le.Uint64(b[8:])), true
 }
 
 // checkMark refuses a log file that ends before what SYNCED says was on the disk.

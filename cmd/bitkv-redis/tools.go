@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -33,11 +34,14 @@ func (p *process) tools() []*cli.Command {
 			ArgsUsage: "DIR", Action: p.repair,
 		},
 		{
-			Name: "dump", Usage: "print the records of data, hint and MANIFEST files; changes nothing",
+			Name: "dump", Usage: "print the files of a data directory, record by record; changes nothing",
 			ArgsUsage: "FILE ...", Action: p.dump,
 		},
 		{
-			Name: "backup", Usage: "write a consistent copy of a data directory",
+			Name: "backup", Usage: "write a consistent copy of a data directory that no server uses",
+			Description: "The server must be stopped. A program that embeds the engine makes a backup while it runs, with DB.Backup.\n" +
+				"Where both are on one file system, the data files are linked and not copied: the backup survives what is\n" +
+				"done to the data directory, but to survive the loss of the disk it has to be copied to another one.",
 			ArgsUsage: "DIR DESTINATION", Action: p.backup, Flags: []cli.Flag{databases},
 		},
 		{
@@ -110,8 +114,15 @@ func (p *process) repair(c *cli.Context) error {
 	for _, action := range report.Actions {
 		p.printf("%s\n", action)
 	}
-	if report.Quarantine != "" {
-		p.printf("the damaged files are in %s as they were\n", report.Quarantine)
+	if len(report.Damaged) > 0 {
+		p.printf("the damaged files are in %s as they were: %s\n", report.Quarantine, strings.Join(report.Damaged, ", "))
+	}
+	if len(report.Replaced) > 0 {
+		p.printf("good files that had to be written anew are in %s as they were: %s\n",
+			report.Quarantine, strings.Join(report.Replaced, ", "))
+	}
+	if !report.Found.Damaged() {
+		p.printf("nothing is damaged, nothing was changed\n")
 	}
 	return nil
 }
@@ -120,6 +131,12 @@ func (p *process) repair(c *cli.Context) error {
 func (p *process) printReport(r *engine.CheckReport) {
 	for _, problem := range r.Problems {
 		p.printf("%v\n", problem)
+	}
+	for _, loss := range r.Losses {
+		p.printf("lost: %v\n", loss)
+	}
+	for _, warning := range r.Warnings() {
+		p.printf("warning: %s\n", warning)
 	}
 	p.printf("%d files, %d frames, %d records, %d bytes are good\n", r.Files, r.Frames, r.Records, r.Bytes)
 	if r.TornBytes > 0 {
@@ -132,6 +149,11 @@ func (p *process) dump(c *cli.Context) error {
 	names := c.Args().Slice()
 	if len(names) == 0 {
 		return fmt.Errorf("usage: bitkv-redis dump %s", c.Command.ArgsUsage)
+	}
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
+			return fmt.Errorf("%s is a directory; dump takes the files in it, such as %s", name, filepath.Join(name, "MANIFEST"))
+		}
 	}
 	out := bufio.NewWriter(p.stdout)
 	var err error
@@ -158,8 +180,32 @@ func (p *process) backup(c *cli.Context) error {
 			return err
 		}
 		p.printf("%s is backed up in %s\n", args[0], args[1])
-		return nil
+		linked, err := anyLinked(args[0], args[1])
+		if linked {
+			p.printf("linked: copy it to another disk to survive the loss of this one\n")
+		}
+		return err
 	})
+}
+
+// anyLinked reports whether a data file of a backup is one with that of the
+// directory that it is of.
+func anyLinked(dir, backup string) (bool, error) {
+	names, err := filepath.Glob(filepath.Join(backup, "*.data"))
+	if err != nil {
+		return false, err
+	}
+	for _, name := range names {
+		copied, err := os.Stat(name)
+		if err != nil {
+			return false, err
+		}
+		original, err := os.Stat(filepath.Join(dir, filepath.Base(name)))
+		if err == nil && os.SameFile(copied, original) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // merge is "merge".

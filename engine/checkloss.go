@@ -1,0 +1,242 @@
+package engine
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// This file is what check and repair say about the records that damage took: how
+// many there are and of which keys, as far as footers and hint files tell.
+
+// lossNames is how many keys a Loss names.
+const lossNames = 10
+
+// Unknown is a number in a Loss that nothing on the disk tells.
+const Unknown = -1
+
+// Loss is what cannot be read any more of one data file.
+type Loss struct {
+	File string // base name
+	// Records are all that are lost, Tombstones the deletions among them, as the
+	// footer tells; Unknown in a file that is not sealed.
+	Records, Tombstones int64
+	// Unnumbered are those of Records that can be read, but not told how new they
+	// are, which takes the hint file.
+	Unnumbered int64
+	// Keys are the keys that the lost records are of, Names the first of them.
+	// Elements counts the lost elements of collections, whose keys are not known,
+	// and Spaces the lost changes of keyspaces as a whole. They take a hint file:
+	// without one, all are Unknown.
+	Keys, Elements, Spaces int64
+	Names                  []string
+	// Older says that there are older records than the lost ones. A key whose
+	// newest record is lost may have an older value then, and one whose tombstone
+	// is lost may be back.
+	Older bool
+
+	maxSeq uint64 // highest sequence number that may be lost
+	keys   map[uint64]struct{}
+}
+
+// String says it in one line.
+func (l *Loss) String() string {
+	var s strings.Builder
+	s.WriteString(l.File + ": ")
+	switch l.Records {
+	case 0:
+		s.WriteString("every record can be read")
+		return s.String()
+	case Unknown:
+		s.WriteString("records are lost, it is not known how many and of which keys")
+		return s.String()
+	case 1:
+		s.WriteString("1 record is lost")
+	default:
+		fmt.Fprintf(&s, "%d records are lost", l.Records)
+	}
+	if l.Unnumbered > 0 {
+		fmt.Fprintf(&s, " (%d of them can be read, but without the hint file not told how new they are)", l.Unnumbered)
+	}
+	if l.Keys == Unknown {
+		s.WriteString("; of which keys is not known, for there is no hint file")
+		return s.String()
+	}
+	fmt.Fprintf(&s, ", of %s", plural(l.Keys, "key"))
+	for i, name := range l.Names {
+		s.WriteString([]string{": ", ", "}[min(i, 1)] + quote([]byte(name)))
+	}
+	if more := l.Keys - int64(len(l.Names)); more > 0 {
+		fmt.Fprintf(&s, " and %d more", more)
+	}
+	if l.Elements > 0 {
+		fmt.Fprintf(&s, "; %s of collections", plural(l.Elements, "element"))
+	}
+	if l.Spaces > 0 {
+		fmt.Fprintf(&s, "; %s of keyspaces as a whole", plural(l.Spaces, "change"))
+	}
+	return s.String()
+}
+
+func plural(n int64, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// Warnings says what the losses do to keys that repair leaves, one sentence each.
+func (r *CheckReport) Warnings() (w []string) {
+	some := func(f func(l *Loss) bool) bool { return slices.ContainsFunc(r.Losses, f) }
+	if !some(func(l *Loss) bool { return l.Records != 0 }) {
+		return nil
+	}
+	older := func(l *Loss) bool { return l.Records != 0 && l.Older }
+	if !some(older) {
+		return []string{"keys whose only record is lost are gone"}
+	}
+	w = append(w, "keys whose newest record is lost are gone, or have the older value that is still there")
+	if some(func(l *Loss) bool { return older(l) && l.Tombstones != 0 }) {
+		w = append(w, "keys that were deleted may be back, where the record that deleted them is lost")
+	}
+	if some(func(l *Loss) bool { return older(l) && l.Spaces != 0 }) {
+		w = append(w, "keyspaces that were cleared or exchanged may be as before, where the record of that is lost")
+	}
+	return w
+}
+
+// newLoss is the loss of the file that meta describes, of which left is what can
+// be kept; nil: nothing.
+func newLoss(meta *fileMeta, left *fileCheck) *Loss {
+	l := &Loss{
+		File: dataFileName(meta.number), Records: Unknown, Tombstones: Unknown,
+		Keys: Unknown, Elements: Unknown, Spaces: Unknown, maxSeq: 1<<64 - 1,
+	}
+	if left == nil {
+		left = &fileCheck{}
+	}
+	records, tombstones := int64(meta.records)-left.records, int64(meta.tombstones)-left.tombstones
+	// A footer that knows of less than what was read is not to be believed.
+	if meta.sealed && records >= 0 && tombstones >= 0 && tombstones <= records {
+		l.Records, l.Tombstones, l.maxSeq = records, tombstones, meta.maxSeq
+	}
+	return l
+}
+
+var lossSeed = maphash.MakeSeed()
+
+// startHinted makes the numbers that a hint file tells known.
+func (l *Loss) startHinted() {
+	l.Keys, l.Elements, l.Spaces, l.maxSeq = 0, 0, 0, 0
+	l.keys = map[uint64]struct{}{}
+}
+
+// add counts a lost record that a hint file has.
+func (l *Loss) add(r *loadRecord, seq uint64) {
+	l.maxSeq = max(l.maxSeq, seq)
+	switch r.kind {
+	case kindElemPut, kindElemTombstone:
+		l.Elements++
+		return
+	case kindSpaceMap:
+		l.Spaces++
+		return
+	}
+	id := maphash.Bytes(lossSeed, r.key) + uint64(r.space)*0x9e3779b97f4a7c15
+	if _, known := l.keys[id]; known {
+		return
+	}
+	l.keys[id] = struct{}{}
+	l.Keys++
+	if len(l.Names) < lossNames {
+		l.Names = append(l.Names, string(r.key))
+	}
+}
+
+// loseFile notes the loss of a whole file.
+func (c *checker) loseFile(meta *fileMeta) error {
+	l := newLoss(meta, nil)
+	entries, err := c.hintEntries(meta)
+	if err != nil {
+		return err
+	}
+	if entries != nil {
+		l.startHinted()
+		eachHinted(meta, entries, func(r *loadRecord, seq uint64, _ int64) { l.add(r, seq) })
+	}
+	c.report.Losses = append(c.report.Losses, l)
+	return nil
+}
+
+// judgeLosses puts the losses in order, adds those of files of the log that are
+// not sealed, and finds out which may have older records.
+func (c *checker) judgeLosses() {
+	minSeq := uint64(1<<64 - 1)
+	for n, r := range c.results {
+		if r == nil {
+			continue
+		}
+		if r.records > 0 {
+			minSeq = min(minSeq, r.minSeq)
+		}
+		meta := c.state.files[n]
+		if !meta.sealed && (r.damaged || !c.listed && len(r.gaps) > 0) {
+			c.report.Losses = append(c.report.Losses, newLoss(&meta, nil))
+		}
+	}
+	for _, l := range c.report.Losses {
+		l.Older, l.keys = minSeq < l.maxSeq, nil
+	}
+	slices.SortFunc(c.report.Losses, func(a, b *Loss) int { return cmp.Compare(a.File, b.File) })
+}
+
+// hintEntries returns the entries of the hint file of a sealed file, nil if there
+// is no valid one.
+func (c *checker) hintEntries(meta *fileMeta) (entries []byte, err error) {
+	name := hintFileName(meta.number)
+	if !meta.sealed || !slices.Contains(c.names, name) {
+		return nil, nil
+	}
+	f, err := c.fs.Open(filepath.Join(c.dir, name), true)
+	if isNotExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, size)
+	if err := readFull(f, b, 0); err != nil {
+		return nil, err
+	}
+	h, entries, dataEnd, records, err := decodeHint(b, name)
+	if err != nil {
+		return nil, nil //nolint:nilerr // a hint file that is damaged is as good as none
+	}
+	if h.number != meta.number || h.salt != meta.salt || h.kind != meta.kind || h.uuid != c.uuid ||
+		dataEnd != meta.dataEnd || records != meta.records || !eachHinted(meta, entries, nil) {
+		return nil, nil
+	}
+	return entries, nil
+}
+
+// eachHinted calls fn, unless it is nil, for each entry of a hint file. It
+// reports whether all of them are valid.
+func eachHinted(meta *fileMeta, entries []byte, fn func(r *loadRecord, seq uint64, offset int64)) bool {
+	d := hintDecoder{f: fieldReader{b: entries}, limit: meta.dataEnd}
+	var r loadRecord
+	for d.next(&r) {
+		if fn != nil {
+			fn(&r, d.seq, d.offset)
+		}
+	}
+	return !d.f.bad
+}
