@@ -114,8 +114,12 @@ func TestDamagedHash(t *testing.T) {
 		}
 	}
 	for _, e := range []exchange{
-		{"hget large a", "$1\r\n1\r\n"}, {"hlen large", ":3\r\n"}, {"hstrlen large b", ":5000\r\n"},
-		{"hset large b 5", ":0\r\n"}, {"hincrby large c 1", ":3\r\n"}, {"del small", ":1\r\n"},
+		{"hget large a", "$1\r\n1\r\n"},
+		{"hlen large", ":3\r\n"},
+		{"hstrlen large b", ":5000\r\n"},
+		{"hset large b 5", ":0\r\n"},
+		{"hincrby large c 1", ":3\r\n"},
+		{"del small", ":1\r\n"},
 	} {
 		if got := string(c.do(words(e.send))); got != e.reply {
 			t.Errorf("%s: %.80q, want %q", e.send, got, e.reply)

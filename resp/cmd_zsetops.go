@@ -1,9 +1,17 @@
 package resp
 
-import "bitkv/types"
+import (
+	"time"
 
-// zsetOpsBindings are the commands over several sorted sets.
+	"bitkv/types"
+)
+
+// zsetOpsBindings are the commands over several sorted sets, and those that wait
+// for one.
 var zsetOpsBindings = map[string]binding{
+	"bzmpop":      {run: cmdBZMPop},
+	"bzpopmax":    {run: cmdBZPopMax},
+	"bzpopmin":    {run: cmdBZPopMin},
 	"zdiff":       {run: cmdZDiff},
 	"zdiffstore":  {run: cmdZDiffStore},
 	"zinter":      {run: cmdZInter},
@@ -24,6 +32,7 @@ func cmdZInter(c *client, args [][]byte) { c.zcombine(args, (*types.ZSources).In
 func cmdZDiff(c *client, args [][]byte)  { c.zcombine(args, zdiff, false) }
 
 func cmdZUnionStore(c *client, args [][]byte) { c.zcombineStore(args, (*types.ZSources).Union, true) }
+
 func cmdZInterStore(c *client, args [][]byte) { c.zcombineStore(args, (*types.ZSources).Inter, true) }
 func cmdZDiffStore(c *client, args [][]byte)  { c.zcombineStore(args, zdiff, false) }
 
@@ -205,28 +214,69 @@ func (c *client) zmpopOptions(args [][]byte) (o zmpopArgs, ok bool) {
 // cmdZMPop is ZMPOP numkeys key [key ...] MIN | MAX [COUNT count].
 func cmdZMPop(c *client, args [][]byte) {
 	o, ok := c.zmpopOptions(args[1:])
-	if ok && !c.zmpop(&o) {
-		c.nullArray()
+	if !ok {
+		return
+	}
+	take, from := takeMembers(o.highest, o.count), len(c.buf)
+	for _, key := range o.keys {
+		if done, err := take(c.tx, &c.reply, key, nil); done || err != nil {
+			c.failFrom(from, err)
+			return
+		}
+	}
+	c.nullArray()
+}
+
+// takeMembers takes up to count members off a sorted set and appends its name and
+// an array of them.
+func takeMembers(highest bool, count int64) takeFunc {
+	return func(tx *types.Tx, r *reply, key, _ []byte) (done bool, err error) {
+		s, err := tx.ZSet().FindToChange(key)
+		if err != nil || s.Len() == 0 {
+			return false, err
+		}
+		r.array(2)
+		r.bulk(key)
+		return true, r.popMembers(&s, highest, count, nestedPairs)
 	}
 }
 
-// zmpop pops from the first key that has members and replies with its name and
-// them. done is false if there is none, and nothing was replied.
-func (c *client) zmpop(o *zmpopArgs) (done bool) {
-	for _, key := range o.keys {
-		s, err := c.tx.ZSet().FindToChange(key)
-		switch {
-		case err != nil:
-			c.fail(err)
-			return true
-		case s.Len() == 0:
-			continue
+// takeMember takes one member off a sorted set and appends its name, the member and
+// its score.
+func takeMember(highest bool) takeFunc {
+	return func(tx *types.Tx, r *reply, key, _ []byte) (done bool, err error) {
+		s, err := tx.ZSet().FindToChange(key)
+		if err != nil || s.Len() == 0 {
+			return false, err
 		}
-		from := len(c.buf)
-		c.array(2)
-		c.bulk(key)
-		c.failFrom(from, c.popMembers(&s, o.highest, o.count, nestedPairs))
-		return true
+		r.array(3)
+		r.bulk(key)
+		return true, r.pop(&s, extremes(&s, highest, 1), flatPairs)
 	}
-	return false
+}
+
+func cmdBZPopMin(c *client, args [][]byte) { c.blockingZPop(args, false) }
+func cmdBZPopMax(c *client, args [][]byte) { c.blockingZPop(args, true) }
+
+// blockingZPop is BZPOPMIN and BZPOPMAX key [key ...] timeout.
+func (c *client) blockingZPop(args [][]byte, highest bool) {
+	last := len(args) - 1
+	if deadline, ok := c.argWait(args[last]); ok {
+		c.waitForMembers(args[1:last], takeMember(highest), deadline)
+	}
+}
+
+// cmdBZMPop is BZMPOP timeout numkeys key [key ...] MIN | MAX [COUNT count].
+func cmdBZMPop(c *client, args [][]byte) {
+	o, ok := c.zmpopOptions(args[2:])
+	if !ok {
+		return
+	}
+	if deadline, ok := c.argWait(args[1]); ok {
+		c.waitForMembers(o.keys, takeMembers(o.highest, o.count), deadline)
+	}
+}
+
+func (c *client) waitForMembers(keys [][]byte, take takeFunc, deadline time.Time) {
+	c.takeOrWait(&blocking{typeName: "zset", keys: keys, take: take, none: (*reply).nullArray}, deadline)
 }

@@ -35,7 +35,7 @@ func TestLongPipelineHasALimit(t *testing.T) {
 	c.want("SET k "+strings.Repeat("x", 60_000), okReply)
 	written := make(chan error, 1)
 	go func() {
-		_, err := c.Conn.Write([]byte(strings.Repeat("GET k"+strings.Repeat(" ", 94)+"\n", 400_000)))
+		_, err := c.Write([]byte(strings.Repeat("GET k"+strings.Repeat(" ", 94)+"\n", 400_000)))
 		written <- err
 	}()
 	if err := <-written; err == nil {

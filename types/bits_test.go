@@ -310,7 +310,7 @@ func TestBitsWrongType(t *testing.T) {
 	s := openTest(t, Options{})
 	k := []byte("k")
 	s.update(0, func(tx *Tx) {
-		putRaw(t, tx, "k", tagList, []byte("\x01x"))
+		putRaw(t, tx, tagList, []byte("\x01x"))
 		str := tx.String()
 		_, err1 := str.SetBit(k, 0, true)
 		_, err2 := str.GetBit(k, 0)

@@ -46,15 +46,15 @@ type coll struct {
 	live    []int              // positions of what has not expired; for random alone
 }
 
-// openRead finds a collection for reading. ok is false if the key does not
-// exist; c is an empty collection then. ErrWrongType if it is of another type.
-func (tx *Tx) openRead(key []byte, tag uint8) (c coll, ok bool, err error) {
+// openRead finds a collection for reading; c is an empty one if the key does not
+// exist. ErrWrongType if it is of another type.
+func (tx *Tx) openRead(key []byte, tag uint8) (c coll, err error) {
 	h, ok := tx.read(key, withTouch)
 	c = coll{tx: tx, kind: &kinds[tag], db: tx.db, key: key, tag: tag}
 	if ok {
 		err = c.load(&h, 0)
 	}
-	return c, ok && err == nil, err
+	return c, err
 }
 
 // openWrite finds a collection in order to change it; c.existed tells whether
@@ -193,11 +193,11 @@ func (c *coll) get(subkey []byte) (v Item, ok bool) {
 	if !ok {
 		return Item{}, false
 	}
-	value, next := c.small.item(at)
 	if c.kind.stride == 1 {
 		return Item{}, true
 	}
-	value, _ = c.small.item(next)
+	_, next := c.small.item(at)
+	value, _ := c.small.item(next)
 	return Item{bytes: value}, true
 }
 

@@ -13,7 +13,7 @@ import (
 // entries returns what a key holds, in order, as "subkey=value".
 func entriesOf(tb testing.TB, tx *Tx, key string, tag uint8) (list []string) {
 	tb.Helper()
-	c, _, err := tx.openRead([]byte(key), tag)
+	c, err := tx.openRead([]byte(key), tag)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -326,19 +326,19 @@ func TestDamagedCollections(t *testing.T) {
 	key := []byte("k")
 	s.update(0, func(tx *Tx) {
 		for _, tag := range []uint8{tagHash, tagZSet} {
-			putRaw(t, tx, "k", tag, []byte("\x01a\x01b\x01c"))
-			if _, _, err := tx.openRead(key, tag); !errors.Is(err, ErrCorrupt) {
+			putRaw(t, tx, tag, []byte("\x01a\x01b\x01c"))
+			if _, err := tx.openRead(key, tag); !errors.Is(err, ErrCorrupt) {
 				t.Errorf("tag %d: openRead: %v", tag, err)
 			}
 			if _, err := tx.Keyspace().DigestValue(key); !errors.Is(err, ErrCorrupt) {
 				t.Errorf("tag %d: digest: %v", tag, err)
 			}
 		}
-		putRaw(t, tx, "k", tagZSet, []byte("\x01a\x01b"))
+		putRaw(t, tx, tagZSet, []byte("\x01a\x01b"))
 		if _, err := tx.Keyspace().DigestValue(key); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("a score of one byte: digest: %v", err)
 		}
-		putRaw(t, tx, "k", 9, bytes.Repeat([]byte("x"), 20))
+		putRaw(t, tx, 9, bytes.Repeat([]byte("x"), 20))
 		if _, err := tx.openWrite(key, tagHash); !errors.Is(err, ErrWrongType) {
 			t.Errorf("an unknown type: %v", err)
 		}

@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"bitkv/engine"
 	"pgregory.net/rapid"
+
+	"bitkv/engine"
 )
 
 // expireFields is Hash.Expire that returns the results.
@@ -180,7 +181,7 @@ func checkMissingFields(t *testing.T, s *testStore, n int) {
 			case 3:
 				want, err = 1, f.Random(1, false, note)
 			case 4:
-				want, err = len(seen), f.Random(50, true, note)
+				err = f.Random(50, true, note)
 				want = len(seen)
 			}
 			if err != nil || seen["f0"] || seen["f1"] || len(seen) != want {
@@ -298,7 +299,7 @@ func TestLateFieldExpiry(t *testing.T) {
 	s := openTest(t, Options{})
 	bigHash(t, s, "h", 300)
 	s.expireFields("h", testEpochMs+1000, 0, "f1", "f2")
-	w := s.watch(0, "h")
+	w := s.watch("h")
 	s.clock.advance(2 * time.Second)
 	s.hashNow("h")
 	if n := s.rawFields("h"); n != 298 || s.hidden(0) != 0 {
@@ -355,6 +356,7 @@ func TestFieldTTLFollowsTheKey(t *testing.T) {
 }
 
 func mustDo(t *testing.T) func(done bool, err error) {
+	t.Helper()
 	return func(done bool, err error) {
 		t.Helper()
 		if !done || err != nil {
@@ -402,7 +404,7 @@ func TestFieldTTLGoesWithTheKey(t *testing.T) {
 func TestMissingExpiries(t *testing.T) {
 	s := openTest(t, Options{})
 	s.update(0, func(tx *Tx) {
-		putRaw(t, tx, "k", tagHash|tagFieldTTL, []byte("\x01a\x01b"))
+		putRaw(t, tx, tagHash|tagFieldTTL, []byte("\x01a\x01b"))
 		if _, err := tx.Hash().Find([]byte("k")); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("Find: %v", err)
 		}

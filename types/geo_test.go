@@ -20,9 +20,11 @@ func drawPoint(t *rapid.T, maxLat float64) GeoPoint {
 // cell; neighbours are where they should be.
 func TestGeoScores(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
+		// At the very end of a range there is one bit more, as in Redis.
 		p := drawPoint(rt, maxLatitude-1e-6)
+		p.Lon = min(p.Lon, maxLongitude-1e-6)
 		score := p.Score()
-		if score < 0 || score > 1<<54 || score != math.Trunc(score) {
+		if score < 0 || score >= 1<<52 || score != math.Trunc(score) {
 			rt.Fatalf("%v has the score %v", p, score)
 		}
 		q := GeoPointOf(score)
@@ -30,7 +32,7 @@ func TestGeoScores(t *testing.T) {
 			rt.Fatalf("%v came back as %v", p, q)
 		}
 		steps := uint(rapid.IntRange(1, geoSteps).Draw(rt, "steps"))
-		c := GeoPoint{min(p.Lon, 179.999999), p.Lat}.cell(steps)
+		c := p.cell(steps)
 		for east := -1; east <= 1; east++ {
 			for north := -1; north <= 1; north++ {
 				if back := c.neighbour(east, north).neighbour(-east, -north); back != c {

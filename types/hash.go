@@ -23,7 +23,7 @@ type Fields struct{ c coll }
 
 // Find looks a hash up for reading.
 func (h Hash) Find(key []byte) (Fields, error) {
-	c, _, err := h.tx.openRead(key, tagHash)
+	c, err := h.tx.openRead(key, tagHash)
 	return Fields{c}, err
 }
 

@@ -400,6 +400,7 @@ func TestHashWrongType(t *testing.T) {
 }
 
 func benchmarkHash(b *testing.B, fields int, run func(h Hash, key, field []byte)) {
+	b.Helper()
 	s := openTest(b, Options{})
 	bigHash(b, s, "h", fields)
 	var set ShardSet

@@ -53,7 +53,7 @@ type Elements struct {
 
 // Find looks a list up for reading.
 func (l List) Find(key []byte) (Elements, error) {
-	c, _, err := l.tx.openRead(key, tagList)
+	c, err := l.tx.openRead(key, tagList)
 	if err != nil {
 		return Elements{}, err
 	}

@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"bitkv/engine"
 	"pgregory.net/rapid"
+
+	"bitkv/engine"
 )
 
 // modelKey is what a key should be.

@@ -11,13 +11,13 @@ import (
 )
 
 // scanAll walks with a cursor and returns the keys in the order met.
-func (s *testStore) scanAll(db int, o ScanOptions, between func()) []string {
+func (s *testStore) scanAll(o ScanOptions, between func()) []string {
 	s.tb.Helper()
 	var keys []string
 	cursor := uint64(0)
 	for {
 		var none ShardSet
-		tx := s.Begin(&none, false, db)
+		tx := s.Begin(&none, false, 0)
 		cursor = tx.Keyspace().Scan(cursor, o, func(key []byte) { keys = append(keys, string(key)) })
 		if _, err := tx.Commit(); err != nil {
 			s.tb.Fatalf("Commit: %v", err)
@@ -87,7 +87,7 @@ func TestScanGuarantee(t *testing.T) {
 		}
 		churn()
 		seen := map[string]int{}
-		for _, key := range s.scanAll(0, ScanOptions{Count: count}, churn) {
+		for _, key := range s.scanAll(ScanOptions{Count: count}, churn) {
 			seen[key]++
 		}
 		for i := range stable {
@@ -124,13 +124,13 @@ func TestScanFilters(t *testing.T) {
 	s.setOpt(0, "a3", "v", SetOptions{ExpireMs: testEpochMs + 1})
 	s.set(1, "a4", "other database")
 	s.clock.advance(time.Second)
-	wantKeys(t, s.scanAll(0, ScanOptions{}, nil), "a1", "a2", "b1", "")
-	wantKeys(t, s.scanAll(0, ScanOptions{Match: []byte("a*")}, nil), "a1", "a2")
-	wantKeys(t, s.scanAll(0, ScanOptions{Match: []byte("*")}, nil), "a1", "a2", "b1", "")
-	wantKeys(t, s.scanAll(0, ScanOptions{Match: []byte("**")}, nil), "a1", "a2", "b1")
-	wantKeys(t, s.scanAll(0, ScanOptions{Type: "STRING"}, nil), "a1", "a2", "b1", "")
-	wantKeys(t, s.scanAll(0, ScanOptions{Type: "hash"}, nil))
-	wantKeys(t, s.scanAll(0, ScanOptions{Type: "nonsense"}, nil))
+	wantKeys(t, s.scanAll(ScanOptions{}, nil), "a1", "a2", "b1", "")
+	wantKeys(t, s.scanAll(ScanOptions{Match: []byte("a*")}, nil), "a1", "a2")
+	wantKeys(t, s.scanAll(ScanOptions{Match: []byte("*")}, nil), "a1", "a2", "b1", "")
+	wantKeys(t, s.scanAll(ScanOptions{Match: []byte("**")}, nil), "a1", "a2", "b1")
+	wantKeys(t, s.scanAll(ScanOptions{Type: "STRING"}, nil), "a1", "a2", "b1", "")
+	wantKeys(t, s.scanAll(ScanOptions{Type: "hash"}, nil))
+	wantKeys(t, s.scanAll(ScanOptions{Type: "nonsense"}, nil))
 	if s.Size(0) != 4 {
 		t.Error("the walk did not remove the expired key")
 	}

@@ -30,7 +30,7 @@ type Members struct{ c coll }
 
 // Find looks a set up for reading.
 func (s Set) Find(key []byte) (Members, error) {
-	c, _, err := s.tx.openRead(key, tagSet)
+	c, err := s.tx.openRead(key, tagSet)
 	return Members{c}, err
 }
 

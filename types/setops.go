@@ -78,7 +78,7 @@ func (tx *Tx) openSets(keys [][]byte) ([]coll, error) {
 	sets := make([]coll, len(keys))
 	for i, key := range keys {
 		var err error
-		if sets[i], _, err = tx.openRead(key, tagSet); err != nil {
+		if sets[i], err = tx.openRead(key, tagSet); err != nil {
 			return nil, err
 		}
 	}

@@ -27,7 +27,7 @@ func TestParseSortScore(t *testing.T) {
 	}
 	for _, text := range []string{
 		" ", "a", "1a", "1 ", "--1", "+-1", "1_000", "0x", "0x_1", "nan", "-NaN", "nan(1)", "1e", "1e400", "-1e400", "1e-400",
-		"1e-310", "4.9e-324", "0x1p-2000", "1p3", "infi", "in", ".", "e5", "0b1", "0o7",
+		"1e-310", "4.9e-324", "0x1p-2000", "1p3", "infx", "in", ".", "e5", "0b1", "0o7",
 	} {
 		if got, ok := parseSortScore([]byte(text)); ok {
 			t.Errorf("%q is taken for %v", text, got)

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-func (s *testStore) watch(db int, keys ...string) *Watcher {
+func (s *testStore) watch(keys ...string) *Watcher {
 	s.tb.Helper()
 	w := s.NewWatcher()
-	s.view(db, func(tx *Tx) {
+	s.view(0, func(tx *Tx) {
 		for _, key := range keys {
 			w.Watch(tx, []byte(key))
 		}
@@ -76,7 +76,7 @@ func TestWatch(t *testing.T) {
 			s.update(0, func(tx *Tx) { tx.Keyspace().FlushAll() })
 			s.set(0, "k", "1")
 			s.set(0, "other", "1")
-			w := s.watch(0, "k", "k")
+			w := s.watch("k", "k")
 			s.update(0, tt.do)
 			if got := s.isDirty(w); got != tt.dirty || w.Dirty() != tt.dirty {
 				t.Errorf("dirty: %v, want %v", got, tt.dirty)
@@ -96,7 +96,7 @@ func TestWatch(t *testing.T) {
 func TestWatchMissingKey(t *testing.T) {
 	s := openTest(t, Options{})
 	s.set(1, "k", "in another database")
-	w, swapped := s.watch(0, "k"), s.watch(0, "k")
+	w, swapped := s.watch("k"), s.watch("k")
 	s.update(0, func(tx *Tx) { tx.Keyspace().FlushAll() })
 	if s.isDirty(w) {
 		t.Error("a flush changed a key that did not exist")
@@ -120,7 +120,7 @@ func TestWatchAndExpiry(t *testing.T) {
 	read := func() { s.want(0, "k", "(nil)") }
 
 	set()
-	w := s.watch(0, "k")
+	w := s.watch("k")
 	s.clock.advance(2 * time.Second)
 	if w.Dirty() || !s.isDirty(w) {
 		t.Error("EXEC did not see that the key's time had come")
@@ -150,7 +150,7 @@ func TestWatchAndExpiry(t *testing.T) {
 			s.update(0, func(tx *Tx) { tx.Keyspace().FlushAll() })
 			set()
 			s.clock.advance(2 * time.Second)
-			w := s.watch(0, "k")
+			w := s.watch("k")
 			if s.isDirty(w) {
 				t.Error("dirty from the beginning")
 			}
@@ -169,7 +169,7 @@ func TestWatchAndExpiry(t *testing.T) {
 	s.update(0, func(tx *Tx) { tx.Keyspace().FlushAll() })
 	s.setOpt(1, "k", "v", SetOptions{ExpireMs: testEpochMs + 1})
 	s.clock.advance(time.Second)
-	w = s.watch(0, "k")
+	w = s.watch("k")
 	s.update(0, func(tx *Tx) {
 		if err := tx.Keyspace().SwapDB(0, 1); err != nil {
 			t.Fatal(err)

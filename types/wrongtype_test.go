@@ -10,10 +10,10 @@ import (
 	"bitkv/engine"
 )
 
-// putRaw writes a head as no command of this package would.
-func putRaw(t *testing.T, tx *Tx, key string, tag uint8, value []byte) {
+// putRaw writes the head of key k as no command of this package would.
+func putRaw(t *testing.T, tx *Tx, tag uint8, value []byte) {
 	t.Helper()
-	if err := tx.eng.Put(keySpace(tx.db), []byte(key), engine.Meta{Tag: tag}, value); err != nil {
+	if err := tx.eng.Put(keySpace(tx.db), []byte("k"), engine.Meta{Tag: tag}, value); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -36,7 +36,7 @@ func TestWrongType(t *testing.T) {
 	}
 	for tag, name := range map[uint8]string{tagHash: "hash", tagList: "list", tagSet: "set", tagZSet: "zset", 9: "unknown"} {
 		s.update(0, func(tx *Tx) {
-			putRaw(t, tx, "k", tag, []byte("some value"))
+			putRaw(t, tx, tag, []byte("some value"))
 			if got := tx.Keyspace().Type(key); got != name {
 				t.Errorf("tag %d: type %q, want %q", tag, got, name)
 			}

@@ -36,7 +36,7 @@ type Sorted struct{ c coll }
 
 // Find looks a sorted set up for reading.
 func (z ZSet) Find(key []byte) (Sorted, error) {
-	c, _, err := z.tx.openRead(key, tagZSet)
+	c, err := z.tx.openRead(key, tagZSet)
 	return Sorted{c}, err
 }
 

@@ -69,8 +69,10 @@ func (r *ZRange) means(all []scored) (list []scored) {
 		if stop < 0 {
 			stop += n
 		}
-		in := rank >= start && rank <= stop
+		in := false
 		switch r.By {
+		case ZByRank:
+			in = rank >= start && rank <= stop
 		case ZByScore:
 			in = (m.score > r.Min || m.score == r.Min && !r.MinEx) && (m.score < r.Max || m.score == r.Max && !r.MaxEx)
 		case ZByLex:
@@ -471,7 +473,7 @@ func TestDamagedZSet(t *testing.T) {
 	nan := append([]byte("\x01a\x08"), bytes.Repeat([]byte{0xff}, scoreBytes)...)
 	s.update(0, func(tx *Tx) {
 		for _, value := range [][]byte{[]byte("\x01a\x01b"), nan} {
-			putRaw(t, tx, "k", tagZSet, value)
+			putRaw(t, tx, tagZSet, value)
 			z, err := tx.ZSet().Find(key)
 			if err != nil {
 				t.Fatal(err)
@@ -491,6 +493,7 @@ func TestDamagedZSet(t *testing.T) {
 }
 
 func benchmarkZSet(b *testing.B, n int, run func(z ZSet, key, member []byte, i int)) {
+	b.Helper()
 	s := openTest(b, Options{})
 	bigZSet(b, s, "z", n)
 	var set ShardSet
