@@ -241,19 +241,30 @@ func (c *client) zpop(args [][]byte, highest bool) {
 	c.failFrom(from, c.popMembers(&s, highest, count, shape))
 }
 
-// popMembers appends the count highest or lowest members, with their scores, and
-// removes them.
-func (c *client) popMembers(s *types.Sorted, highest bool, count int64, shape pairShape) error {
-	r, event := types.ZRange{Stop: count - 1}, "zpopmin"
-	if highest {
-		r.Reverse, event = true, "zpopmax"
+// popMembers appends an array of the count highest or lowest members, with their
+// scores, and removes them.
+func (r *reply) popMembers(s *types.Sorted, highest bool, count int64, shape pairShape) error {
+	p := extremes(s, highest, count)
+	r.pairsHeader(p.Len(), shape)
+	return r.pop(s, p, shape)
+}
+
+// extremes is the count highest or lowest members.
+func extremes(s *types.Sorted, highest bool, count int64) types.Span {
+	if count == 0 {
+		return types.Span{}
 	}
-	var p types.Span
-	if count > 0 {
-		p = s.Range(&r)
-	}
-	if err := c.members(s, p, shape); err != nil {
+	return s.Range(&types.ZRange{Stop: count - 1, Reverse: highest})
+}
+
+// pop appends the members of what extremes found, and removes them.
+func (r *reply) pop(s *types.Sorted, p types.Span, shape pairShape) error {
+	if err := r.pairs(s, p, shape); err != nil {
 		return err
+	}
+	event := "zpopmin"
+	if p.Reverse {
+		event = "zpopmax"
 	}
 	return s.Remove(p, event)
 }
@@ -294,11 +305,16 @@ func (r *reply) pair(member []byte, score float64, shape pairShape) {
 	}
 }
 
-// members appends the members of a span.
-func (c *client) members(s *types.Sorted, p types.Span, shape pairShape) error {
-	c.pairsHeader(p.Len(), shape)
+// members appends an array of the members of a span.
+func (r *reply) members(s *types.Sorted, p types.Span, shape pairShape) error {
+	r.pairsHeader(p.Len(), shape)
+	return r.pairs(s, p, shape)
+}
+
+// pairs appends the members of a span.
+func (r *reply) pairs(s *types.Sorted, p types.Span, shape pairShape) error {
 	return s.Each(p, func(member []byte, score float64) error {
-		c.pair(member, score, shape)
+		r.pair(member, score, shape)
 		return nil
 	})
 }
