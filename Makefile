@@ -6,6 +6,7 @@ BIN           := bin/bitkv-redis
 PORT          ?= 6379
 DATA          ?= data
 FUZZTIME      ?= 30s
+UNITS         ?=
 
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT       := mvdan.cc/gofumpt@v0.12.0
@@ -21,8 +22,12 @@ UNIT          = $(filter-out bitkv/tests,$(shell $(GO) list ./...))
 RACED         := Transcripts|Differential|Kill9|GoRedis|BadInput|Linearizable|MaxClients
 DRIVEN        := Transcripts|GoRedis|BadInput|MaxClients|RedisCLI
 
+# The units of Redis's own suite that take seconds: `make test` runs these, and
+# `make redis-suite` all of them.
+QUICK_UNITS   := type/string type/incr type/hash type/set protocol quit
+
 .DEFAULT_GOAL := help
-.PHONY: help build release run test race fuzz crash diff bench bench-full lint fmt check deps clean
+.PHONY: help build release run test race fuzz crash diff clients redis-suite bench bench-full lint fmt check deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,12 +45,13 @@ run: build ## build, and serve port 6379 (PORT=) with the data in ./data (DATA=)
 	@mkdir -p $(DATA)
 	./$(BIN) --port $(PORT) --dir $(DATA)
 
-test: deps ## vet and every test; installs redis-server for the oracle if it is missing
+test: deps build ## vet and every test; installs redis-server and other tools if they are missing
 	$(GO) vet ./...
 	$(GO) test -timeout 20m $(UNIT)
 	BITKV_TEST_DRIVER=net $(GO) test -timeout 20m ./resp
 	$(GO) test -count=1 -timeout 20m ./tests
 	BITKV_TEST_ARGS='--io-driver net' $(GO) test -count=1 -timeout 20m -run '$(DRIVEN)' ./tests
+	scripts/redis-suite $(QUICK_UNITS)
 	$(GO) test -race -timeout 20m $(UNIT)
 	BITKV_TEST_DRIVER=net $(GO) test -race -timeout 20m ./resp
 	BITKV_TEST_RACE=1 BITKV_DIFF_COMMANDS=50000 BITKV_CRASH_CYCLES=30 BITKV_LINEAR_HISTORIES=30 \
@@ -70,6 +76,13 @@ crash: deps ## kill -9 at random moments; BITKV_CRASH_CYCLES=300
 diff: deps ## random commands against redis-server; BITKV_DIFF_COMMANDS=200000
 	$(GO) test -count=1 -timeout 120m -v -run Differential ./tests
 
+clients: deps ## clients of several languages against the server, and against redis-server
+	@scripts/deps.sh clients
+	BITKV_TEST_CLIENTS='redis-py ioredis redis-rb' $(GO) test -count=1 -v -run 'ClientMatrix|CLIMatrix|GoRedis' ./tests
+
+redis-suite: deps build ## Redis's own test suite, all units of it that apply (UNITS=); ten minutes
+	scripts/redis-suite $(UNITS)
+
 bench: build deps ## the short benchmark against redis-server: a few minutes
 	$(GO) run ./bench -server ./$(BIN)
 
@@ -89,8 +102,8 @@ fmt: ## format every file
 
 check: test lint ## what CI runs
 
-deps: ## install redis-server and redis-tools from Debian's packages, if missing
-	@scripts/deps.sh
+deps: ## install redis-server and what else the tests need from Debian's packages, if missing
+	@scripts/deps.sh redis python suite
 
 clean: ## remove what was built, and the tools
 	rm -rf bin .cache

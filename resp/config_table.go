@@ -146,7 +146,7 @@ var networkDirectives = []directive{
 		doc:    "Password of the default user; empty means none.",
 	},
 	{
-		name: "io-driver", kind: oneOf(driverAuto, driverEpoll, driverNet), def: driverAuto, flags: immutable,
+		name: "io-driver", kind: oneOf(driverAuto, driverEpoll, driverNet), def: driverAuto, flags: startOnly,
 		access: field(func(s *Settings) *string { return &s.IODriver }),
 		doc:    "What serves plain TCP and unix sockets: event loops (epoll), where there is epoll, or a goroutine per connection (net). (bitkv's own.)",
 	},
