@@ -51,7 +51,8 @@ func TestRepair(t *testing.T) {
 	}
 	damage(t, dir)
 	code, out, errs := tool(t, "repair", dir)
-	if code != 0 || errs != "" || !strings.Contains(out, "the damaged files are in ") {
+	if code != 0 || errs != "" || !strings.Contains(out, "the damaged files are in ") ||
+		!strings.Contains(out, "1 record is lost") || !strings.Contains(out, "warning: keys whose newest record is lost") {
 		t.Errorf("a damaged directory: code %d, %q, %q", code, out, errs)
 	}
 	if code, out, errs := tool(t, "check", dir); code != 0 || errs != "" {
@@ -67,6 +68,32 @@ func TestRepair(t *testing.T) {
 	}
 }
 
+// After a repair without a file, nothing is said of damaged files put aside.
+func TestRepairWithoutAFile(t *testing.T) {
+	dir := t.TempDir()
+	makeDatabase(t, dir, 12)
+	remove := func(pattern string) {
+		names, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil || len(names) != 1 {
+			t.Fatalf("%s: %q, %v", pattern, names, err)
+		}
+		if err := os.Remove(names[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove("*.data")
+	_, out, _ := tool(t, "check", dir)
+	if !strings.Contains(out, `12 records are lost, of 12 keys: "key:0"`) || !strings.Contains(out, "and 2 more") {
+		t.Errorf("check: %q", out)
+	}
+	remove("*.hint")
+	code, out, errs := tool(t, "repair", dir)
+	if code != 0 || errs != "" || strings.Contains(out, "the damaged files are in") ||
+		!strings.Contains(out, "as they were: MANIFEST\n") {
+		t.Errorf("repair: code %d, %q, %q", code, out, errs)
+	}
+}
+
 func TestDump(t *testing.T) {
 	dir := t.TempDir()
 	makeDatabase(t, dir, 3)
@@ -77,7 +104,7 @@ func TestDump(t *testing.T) {
 	found := false
 	for _, f := range files {
 		switch ext := filepath.Ext(f.Name()); {
-		case ext == ".data", ext == ".hint", f.Name() == "MANIFEST":
+		case ext == ".data", ext == ".hint", f.Name() == "MANIFEST", f.Name() == "SYNCED", f.Name() == "RESERVE", f.Name() == "LOCK":
 			code, out, errs := tool(t, "dump", filepath.Join(dir, f.Name()))
 			if code != 0 || out == "" || errs != "" {
 				t.Errorf("%s: code %d, %q, %q", f.Name(), code, out, errs)
@@ -94,8 +121,12 @@ func TestBackupAndMerge(t *testing.T) {
 	dir, copied := t.TempDir(), filepath.Join(t.TempDir(), "copy")
 	makeDatabase(t, dir, 1000)
 	makeDatabase(t, dir, 1000) // now half of it is dead
-	if code, out, errs := tool(t, "backup", dir, copied); code != 0 || errs != "" {
+	code, out, errs := tool(t, "backup", dir, copied)
+	if code != 0 || errs != "" || !strings.Contains(out, "linked: copy it to another disk") {
 		t.Fatalf("backup: code %d, %q, %q", code, out, errs)
+	}
+	if code, out, _ := tool(t, "backup", "-h"); code != 0 || !strings.Contains(out, "The server must be stopped") {
+		t.Errorf("backup -h: code %d, %q", code, out)
 	}
 	size, err := dataBytes(dir)
 	if err != nil {
@@ -148,6 +179,7 @@ func TestToolErrors(t *testing.T) {
 		{[]string{"backup", used, missing}, "data directory " + used + " is in use by another process"},
 		{[]string{"dump"}, "usage: bitkv-redis dump FILE ..."},
 		{[]string{"dump", missing}, "no such file or directory"},
+		{[]string{"dump", used}, used + " is a directory; dump takes the files in it"},
 		{[]string{"healthcheck", "--port", strconv.Itoa(freePort(t))}, "connection refused"},
 	}
 	for _, tt := range tests {
