@@ -164,12 +164,11 @@ func (c *client) field(name string, n int) {
 }
 
 // cmdCommandList is COMMAND LIST [FILTERBY MODULE name|ACLCAT category|PATTERN
-// pattern]. Unlike the plain list, the filtered ones have subcommands too.
+// pattern]. Unlike COMMAND, it has subcommands too.
 func cmdCommandList(c *client, args [][]byte) {
 	rows := c.srv.table.rows
 	switch {
-	case len(args) == 2:
-		rows = c.srv.table.topLevel()
+	case len(args) == 2: // all of them
 	case len(args) == 5 && isWord(args[2], "FILTERBY"):
 		keep, ok := listFilter(args[3], args[4])
 		if !ok {

@@ -254,6 +254,10 @@ func goRedisServer(t *testing.T, c *redis.Client) {
 	if err != nil || commands["get"] == nil || commands["get"].Arity != 2 || !commands["get"].ReadOnly {
 		t.Errorf("COMMAND: get is %+v, %v", commands["get"], err)
 	}
+	names, err := c.CommandList(ctx, nil).Result()
+	if err != nil || !slices.Contains(names, "get") || !slices.Contains(names, "client|list") {
+		t.Errorf("COMMAND LIST: %v, %v", names, err)
+	}
 	keys, err := c.CommandGetKeys(ctx, "MSET", "a", "1", "b", "2").Result()
 	if err != nil || !slices.Equal(keys, []string{"a", "b"}) {
 		t.Errorf("COMMAND GETKEYS: %v, %v", keys, err)
