@@ -179,7 +179,7 @@ func sameSort(args []string, got, want value) bool {
 	if len(got.elems) != len(want.elems) {
 		return false
 	}
-	alpha, by, limit := false, "", false
+	alpha, unsorted, limit := false, false, false
 	for i, arg := range args {
 		switch strings.ToUpper(arg) {
 		case "ALPHA":
@@ -187,10 +187,10 @@ func sameSort(args []string, got, want value) bool {
 		case "LIMIT":
 			limit = true
 		case "BY":
-			by = args[i+1] + " "
+			unsorted = unsorted || !strings.Contains(args[i+1], "*")
 		}
 	}
-	if unsorted := by != "" && !strings.Contains(by, "*"); !unsorted && !alpha {
+	if !unsorted && !alpha {
 		return false
 	}
 	return limit || sameSet(got, want, false)

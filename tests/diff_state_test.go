@@ -79,8 +79,8 @@ var contents = map[string][]string{
 	"hash": {"HGETALL"}, "list": {"LRANGE", "0", "-1"}, "set": {"SMEMBERS"}, "zset": {"ZRANGE", "0", "-1", "WITHSCORES"},
 }
 
-// dumpKey reads one key. What has no order is sorted, unless exactly is set and
-// the encoding gives it one in Redis; exactly also adds encoding and digest.
+// dumpKey reads one key, exactly with encoding and digest. What has no order is
+// sorted: hashes, and sets but for those of integers.
 func dumpKey(w *wire, key string, exactly bool) (keyState, error) {
 	var k keyState
 	var kind, encoding string
@@ -119,7 +119,7 @@ func dumpKey(w *wire, key string, exactly bool) (keyState, error) {
 		return k, err
 	}
 	all := entries(v, kind == "hash" || kind == "zset")
-	if kind != "list" && kind != "zset" && encoding != "listpack" && encoding != "intset" {
+	if kind == "hash" || kind == "set" && encoding != "intset" {
 		slices.Sort(all)
 	}
 	if kind == "zset" && plusZero(v.raw) != v.raw {

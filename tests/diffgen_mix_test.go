@@ -121,7 +121,7 @@ func (g gen) waiting() group {
 	push := []string{g.pick("LPUSH", "RPUSH"), k, g.value(), g.value()}
 	z := g.of("zset")
 	add := []string{"ZADD", z, "1", "a", "2", "b"}
-	switch g.IntN(6) {
+	switch g.IntN(10) {
 	case 0, 1:
 		return group{commands: [][]string{push, {g.pick("BLPOP", "BRPOP"), g.of("list"), k, g.of("list"), timeout}}}
 	case 2:

@@ -59,9 +59,9 @@ func (g gen) score() string {
 	case 0:
 		return g.float()
 	case 1:
-		return g.pick("inf", "-inf", "+inf", "Inf", "1e308", "-1e308", "1.7976931348623157e308", "5e-324", "-0", "0", "nan", "0.1", "0.2", "1e17", "9007199254740993", "123456789012345678")
+		return g.inRange(g.pick("inf", "-inf", "+inf", "Inf", "1e308", "-1e308", "1.7976931348623157e308", "5e-324", "-0", "0", "nan", "0.1", "0.2", "1e17", "9007199254740993", "123456789012345678"))
 	case 2:
-		return strconv.FormatFloat(math.Float64frombits(g.Uint64()), 'g', -1, 64)
+		return g.inRange(strconv.FormatFloat(math.Float64frombits(g.Uint64()), 'g', -1, 64))
 	default:
 		return strconv.Itoa(g.IntN(12) - 3)
 	}
