@@ -141,11 +141,14 @@ func (l *Loss) add(r *loadRecord, seq uint64) {
 	switch r.kind {
 	case kindElemPut, kindElemTombstone:
 		l.Elements++
-		return
 	case kindSpaceMap:
 		l.Spaces++
-		return
+	default:
+		l.addKey(r)
 	}
+}
+
+func (l *Loss) addKey(r *loadRecord) {
 	id := maphash.Bytes(lossSeed, r.key) + uint64(r.space)*0x9e3779b97f4a7c15
 	if _, known := l.keys[id]; known {
 		return
@@ -219,7 +222,7 @@ func (c *checker) hintEntries(meta *fileMeta) (entries []byte, err error) {
 	}
 	h, entries, dataEnd, records, err := decodeHint(b, name)
 	if err != nil {
-		return nil, nil //nolint:nilerr // a hint file that is damaged is as good as none
+		return nil, nil // one that is damaged is as good as none
 	}
 	if h.number != meta.number || h.salt != meta.salt || h.kind != meta.kind || h.uuid != c.uuid ||
 		dataEnd != meta.dataEnd || records != meta.records || !eachHinted(meta, entries, nil) {

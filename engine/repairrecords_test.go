@@ -63,6 +63,7 @@ type mergedCase struct {
 }
 
 func newMergedCase(t *testing.T) *mergedCase {
+	t.Helper()
 	x := newTrusted(t, func(o *Options) { o.DataFileBytes = 1 << 20 })
 	x.put("never touched again", "v")
 	x.fill("k", 1200)
