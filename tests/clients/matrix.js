@@ -86,7 +86,7 @@ async function blocking(r) {
   same('BLPOP', await popped, ['q2', 'served']);
   same('BLPOP in vain', await waiter.blpop('q1', 0.01), null);
   same('ZADD', await r.zadd('bz', 2, 'm'), 1);
-
+  same('BZPOPMIN at once', (await waiter.bzpopmin('bz', 1)).map(String), ['bz', 'm', '2']);
   await waiter.quit();
 }
 

@@ -103,7 +103,8 @@ def blocking(r):
     same("BLPOP", got, [(b"q2", b"served")])
     same("the element went to who waited", r.exists("q2"), 0)
     same("BLPOP in vain", r.blpop("q1", 0.01), None)
-
+    same("ZADD", r.zadd("bz", {"m": 2}), 1)
+    same("BZPOPMIN at once", r.bzpopmin("bz", 1), (b"bz", b"m", 2.0))
 
 
 def sets(r):

@@ -76,7 +76,7 @@ def blocking(r)
   same("RPUSH to who waits", r.rpush("q2", "served"), 1)
   same("BLPOP", waiter.value, %w[q2 served])
   same("ZADD", r.zadd("bz", 2, "m"), true)
-
+  same("BZPOPMIN at once", r.bzpopmin("bz", timeout: 1), ["bz", "m", 2.0])
 end
 
 def sets(r)
