@@ -84,6 +84,8 @@ type Tx struct {
 	// onlyDeletes is true while no write needs new room for good.
 	onlyDeletes bool
 	temp        int    // shard that WithShard locked, +1; 0: none
+	lastTable   *table // of the key that Get found last, in a shard held for writing; or nil
+	lastSlot    uint32 // its slot: it stays the key's until the transaction ends
 	buf         []byte // room for a frame header, then the records
 	records     uint64
 	tombstones  int64 // how many of the records are tombstones
@@ -302,6 +304,7 @@ func (tx *Tx) end() {
 		panic("engine: transaction ended twice")
 	}
 	tx.ended = true
+	tx.lastTable = nil
 	db := tx.db
 	if tx.write {
 		tx.set.each(func(i int) { db.shards[i].mu.Unlock() })
@@ -367,16 +370,28 @@ func (tx *Tx) writing(i int) *shard {
 
 // Get returns the head of a key. It reads memory only.
 func (tx *Tx) Get(space int, key []byte) (Head, bool) {
-	s := tx.reading(tx.db.ShardOf(key))
-	t := s.tables[space]
+	n := tx.db.ShardOf(key)
+	t := tx.reading(n).tables[space]
 	if t == nil {
 		return Head{}, false
 	}
-	slot, ok := t.index.get(key)
+	slot, ok := tx.slotOf(t, key)
 	if !ok {
 		return Head{}, false
 	}
+	if tx.write && tx.set.Has(n) {
+		tx.lastTable, tx.lastSlot = t, slot
+	}
 	return tx.db.head(t, slot)
+}
+
+// slotOf returns the slot of a key, which may be a ghost's. A command that writes
+// a key has mostly read it just before: then the index is not asked again.
+func (tx *Tx) slotOf(t *table, key []byte) (slot uint32, ok bool) {
+	if tx.lastTable == t && string(t.slots.key(tx.lastSlot)) == string(key) {
+		return tx.lastSlot, true
+	}
+	return t.index.get(key)
 }
 
 // head returns what the entry in a slot says; ok is false for a ghost.

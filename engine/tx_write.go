@@ -41,7 +41,7 @@ func (tx *Tx) change(s *shard, shardNumber, space int, key []byte) (t *table, sl
 		t = newTable(tx.db.spaces[space].Load(), tx.db.opt.Index)
 		s.tables[space] = t
 	}
-	slot, ok := t.index.get(key)
+	slot, ok := tx.slotOf(t, key)
 	if ok {
 		e = t.slots.at(slot)
 	} else {
@@ -161,7 +161,7 @@ func (tx *Tx) find(s *shard, space int, key []byte) (t *table, slot uint32, ok b
 	if t == nil {
 		return nil, 0, false
 	}
-	slot, ok = t.index.get(key)
+	slot, ok = tx.slotOf(t, key)
 	return t, slot, ok && t.slots.at(slot).flags&flagGhost == 0
 }
 
