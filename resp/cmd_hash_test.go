@@ -20,7 +20,7 @@ func TestHashAllocations(t *testing.T) {
 	} {
 		args := words(line)
 		c.do(args)
-		if n := testing.AllocsPerRun(200, func() { c.do(args) }); n != 0 {
+		if n := allocations(func() { c.do(args) }); n != 0 {
 			t.Errorf("%s allocates %v times", line, n)
 		}
 	}

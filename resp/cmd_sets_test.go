@@ -31,7 +31,7 @@ func TestSetAllocations(t *testing.T) {
 			}
 		}
 		run()
-		if n := testing.AllocsPerRun(200, run); n != 0 && !underRace {
+		if n := allocations(run); n != 0 && !underRace {
 			t.Errorf("%s allocates %v times", lines, n)
 		}
 	}

@@ -22,7 +22,7 @@ func TestZSetAllocations(t *testing.T) {
 	} {
 		args := words(line)
 		c.do(args)
-		if n := testing.AllocsPerRun(200, func() { c.do(args) }); n != 0 && !underRace {
+		if n := allocations(func() { c.do(args) }); n != 0 && !underRace {
 			t.Errorf("%s allocates %v times", line, n)
 		}
 	}
