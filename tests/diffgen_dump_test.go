@@ -74,9 +74,17 @@ func makePayloads(t *testing.T, servers ...*server) []string {
 	pair := func(i int) string { return fmt.Sprintf("m%d %d", i, i) }
 	scored := func(i int) string { return fmt.Sprintf("%d.5 m%d", i%7, i) }
 	values := [][]string{
-		{"SET", "v", "1"}, {"SET", "v", "-70000"}, {"SET", "v", "12345678901"}, {"SET", "v", "text"}, {"SET", "v", ""},
-		{"SET", "v", strings.Repeat("ab", 5000)}, {"APPEND", "v", "9223372036854775808"}, {"SETRANGE", "v", "20000", "x"},
-		append([]string{"SADD", "v"}, many(20, number)...), {"SADD", "v", "1", "70000"}, {"SADD", "v", "1", "7000000000"},
+		{"SET", "v", "1"},
+		{"SET", "v", "-70000"},
+		{"SET", "v", "12345678901"},
+		{"SET", "v", "text"},
+		{"SET", "v", ""},
+		{"SET", "v", strings.Repeat("ab", 5000)},
+		{"APPEND", "v", "9223372036854775808"},
+		{"SETRANGE", "v", "20000", "x"},
+		append([]string{"SADD", "v"}, many(20, number)...),
+		{"SADD", "v", "1", "70000"},
+		{"SADD", "v", "1", "7000000000"},
 		append([]string{"SADD", "v"}, many(20, word)...), append([]string{"SADD", "v"}, many(600, number)...),
 		append([]string{"RPUSH", "v"}, many(20, word)...), append([]string{"RPUSH", "v"}, many(600, word)...),
 		{"RPUSH", "v", "1", "-1", "128", "40000", "9000000", "3000000000", "9223372036854775807", strings.Repeat("x", 100), strings.Repeat("y", 9000)},
