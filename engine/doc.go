@@ -44,7 +44,8 @@
 //	recovery.go    Open: what is good, what is cut, what is refused; load.go: the
 //	               keydir from it
 //	merge*.go      merge; reserve.go: room for it on a full disk
-//	backup.go, scrub.go, check.go, repair.go, dump.go: what they say
+//	backup.go, scrub.go, check.go, repair.go, dump.go: what they say;
+//	checkloss.go  which keys damage concerns; repairrecords.go  what of a merged frame is kept
 //	fs*.go         the only door to the file system
 //
 // # Lock order

@@ -94,20 +94,7 @@ options:
 // positions calls fn for the position of each member, ok saying whether there is
 // one, after the head of an array of so many.
 func (c *client) positions(args [][]byte, fn func(p types.GeoPoint, ok bool)) {
-	s, ok := c.sorted(args[1])
-	if !ok {
-		return
-	}
-	from := len(c.buf)
-	c.array(len(args) - 2)
-	for _, member := range args[2:] {
-		score, found, err := s.Score(member)
-		if err != nil {
-			c.failFrom(from, err)
-			return
-		}
-		fn(types.GeoPointOf(score), found)
-	}
+	c.eachScore(args, func(score float64, found bool) { fn(types.GeoPointOf(score), found) })
 }
 
 func cmdGeoPos(c *client, args [][]byte) {

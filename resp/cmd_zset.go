@@ -158,6 +158,12 @@ func cmdZScore(c *client, args [][]byte) {
 }
 
 func cmdZMScore(c *client, args [][]byte) {
+	c.eachScore(args, func(score float64, found bool) { c.scoreOrNull(score, found, nil) })
+}
+
+// eachScore replies with an array: fn appends the element for the score of each
+// member in args[2:], found saying whether args[1] has it.
+func (c *client) eachScore(args [][]byte, fn func(score float64, found bool)) {
 	s, ok := c.sorted(args[1])
 	if !ok {
 		return
@@ -170,7 +176,7 @@ func cmdZMScore(c *client, args [][]byte) {
 			c.failFrom(from, err)
 			return
 		}
-		c.scoreOrNull(score, found, nil)
+		fn(score, found)
 	}
 }
 
