@@ -6,17 +6,20 @@ import (
 	"bitkv/engine"
 )
 
-// The access clock of a key is 32 bits in its keydir entry, kept in one of two
-// forms. Bit 31 says which, so that a change of policy misreads nothing:
+// The access clock of a key is 24 bits in its keydir entry, as in Redis. What
+// they are depends on maxmemory-policy:
 //
-//	0  seconds of the Unix time of the last access, modulo 2^31
-//	1  bits 23..8: minutes of the Unix time of the last decay, modulo 2^16;
-//	   bits 7..0: Redis's logarithmic counter
+//	LRU  seconds of the Unix time of the last access, modulo 2^24
+//	LFU  bits 23..8: minutes of the Unix time of the last decay, modulo 2^16;
+//	     bits 7..0: Redis's logarithmic counter
 //
-// 0 as a whole means never set since Open. The clock is not on disk.
+// 0 as a whole means never set since Open. The clock is not on disk. Nothing in it
+// says which of the two it is: after a change of the policy it takes some time to
+// adjust, as Redis's does.
 
 const (
-	lfuMark    = 1 << 31
+	clockBits  = 24
+	clockMask  = 1<<clockBits - 1
 	lfuInitial = 5 // what a new key's counter is, so that it is not evicted first
 )
 
@@ -44,24 +47,32 @@ func (tx *Tx) touch(h *engine.Head) {
 	}
 }
 
-// nextClock is the access clock of a key accessed now; old is 0 for a new key.
+// nextClock is the access clock of a key that is accessed now and had the clock
+// old.
 func (tx *Tx) nextClock(old uint32) uint32 {
 	c := tx.s.access.Load()
 	if !c.LFU {
 		return lruNow(tx.nowMs)
 	}
-	if old&lfuMark == 0 {
-		return lfuClock(tx.nowMs, lfuInitial)
-	}
-	return lfuClock(tx.nowMs, c.increment(c.decayed(old, tx.nowMs), rand.Float64()))
+	return lfuClock(tx.nowMs, c.increment(c.decayed(old, tx.nowMs, tx.s.openMs), rand.Float64()))
 }
 
-func lruNow(nowMs int64) uint32 { return uint32(nowMs/1000) &^ lfuMark }
+// firstClock is the access clock of a key that comes to be now.
+func (tx *Tx) firstClock() uint32 {
+	if tx.s.access.Load().LFU {
+		return lfuClock(tx.nowMs, lfuInitial)
+	}
+	return lruNow(tx.nowMs)
+}
+
+// lruNow is the LRU clock of an access at nowMs. It is never 0, which means unset.
+func lruNow(nowMs int64) uint32 { return max(uint32(nowMs/1000)&clockMask, 1) }
 
 func lfuMinutes(nowMs int64) uint16 { return uint16(nowMs / 60_000) }
 
+// lfuClock is the LFU clock of a counter as of nowMs. It is never 0 either.
 func lfuClock(nowMs int64, counter uint8) uint32 {
-	return lfuMark | uint32(lfuMinutes(nowMs))<<8 | uint32(counter)
+	return max(uint32(lfuMinutes(nowMs))<<8|uint32(counter), 1)
 }
 
 // increment counts one access: the higher the counter, the less likely. chance
@@ -77,8 +88,12 @@ func (c *AccessClock) increment(counter uint8, chance float64) uint8 {
 	return counter
 }
 
-// decayed is the counter of an LFU clock, less what it lost since it was set.
-func (c *AccessClock) decayed(clock uint32, nowMs int64) uint8 {
+// decayed is the counter of an LFU clock, less what it lost since it was set. One
+// that was never set counts as that of a key that came with Open.
+func (c *AccessClock) decayed(clock uint32, nowMs, openMs int64) uint8 {
+	if clock == 0 {
+		clock = lfuClock(openMs, lfuInitial)
+	}
 	counter := uint8(clock)
 	if c.DecayMinutes <= 0 {
 		return counter
@@ -87,18 +102,19 @@ func (c *AccessClock) decayed(clock uint32, nowMs int64) uint8 {
 	return uint8(max(int(counter)-elapsed/c.DecayMinutes, 0))
 }
 
-// maxIdleSec is the longest idle time that can be told from a clock set back.
-const maxIdleSec = 1<<30 - 1
+// maxIdleSec is the longest idle time. What seems to be longer, up to a day, is a
+// system clock that was set back.
+const maxIdleSec = clockMask - 24*3600
 
 // idleSeconds is the time since an LRU clock was set, or since openMs if it was
 // not.
 func idleSeconds(clock uint32, nowMs, openMs int64) int64 {
-	if clock == 0 || clock&lfuMark != 0 {
+	if clock == 0 {
 		return max((nowMs-openMs)/1000, 0)
 	}
-	idle := (lruNow(nowMs) - clock) &^ lfuMark // modulo 2^31
+	idle := (lruNow(nowMs) - clock) & clockMask
 	if idle > maxIdleSec {
-		return 0 // the clock was set back
+		return 0
 	}
 	return int64(idle)
 }

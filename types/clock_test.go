@@ -21,7 +21,7 @@ func TestLFUDecay(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := AccessClock{LFU: true, LogFactor: 10, DecayMinutes: tt.decayMinutes}
-			if got := c.decayed(lfuClock(base, tt.counter), base+tt.laterMs); got != tt.want {
+			if got := c.decayed(lfuClock(base, tt.counter), base+tt.laterMs, base); got != tt.want {
 				t.Errorf("got %d, want %d", got, tt.want)
 			}
 		})
@@ -29,8 +29,30 @@ func TestLFUDecay(t *testing.T) {
 	// The minutes wrap at 2^16.
 	c := AccessClock{LFU: true, DecayMinutes: 1}
 	before := int64(65535) * minute
-	if got := c.decayed(lfuClock(before, 10), before+2*minute); got != 8 {
+	if got := c.decayed(lfuClock(before, 10), before+2*minute, before); got != 8 {
 		t.Errorf("over the wrap: got %d, want 8", got)
+	}
+}
+
+// A clock that was never set is that of a key which came when the data was opened.
+func TestLFUUnset(t *testing.T) {
+	c := AccessClock{LFU: true, LogFactor: 10, DecayMinutes: 1}
+	const open = int64(1_700_000_000_000)
+	for minutes, want := range map[int64]uint8{0: lfuInitial, 2: lfuInitial - 2, 60: 0} {
+		if got := c.decayed(0, open+minutes*60_000, open); got != want {
+			t.Errorf("after %d minutes: got %d, want %d", minutes, got, want)
+		}
+	}
+}
+
+// No clock that is set is 0, and all fit in 24 bits.
+func TestClockBits(t *testing.T) {
+	for _, ms := range []int64{0, 999, 1 << 24 * 1000, 60_000 << 16, 1_700_000_000_000, 1<<53 - 1} {
+		for _, clock := range []uint32{lruNow(ms), lfuClock(ms, 0), lfuClock(ms, 255)} {
+			if clock == 0 || clock>>24 != 0 {
+				t.Errorf("at %d ms: clock %#x", ms, clock)
+			}
+		}
 	}
 }
 
@@ -62,9 +84,9 @@ func TestIdleSeconds(t *testing.T) {
 		want  int64
 	}{
 		{"never accessed", 0, 100},
-		{"left by the lfu policy", lfuClock(now, 7), 100},
 		{"accessed now", lruNow(now), 0},
 		{"accessed before", lruNow(now - 30_500), 31},
+		{"accessed half a year ago", lruNow(now - 180*86400*1000), 180 * 86400},
 		{"accessed in a future that a clock step undid", lruNow(now + 60_000), 0},
 	}
 	for _, tt := range tests {

@@ -100,11 +100,7 @@ func (k Keyspace) Freq(key []byte) (n int64, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	clock := k.tx.eng.Clock(&h)
-	if clock&lfuMark == 0 {
-		return lfuInitial, true
-	}
-	return int64(k.tx.s.access.Load().decayed(clock, k.tx.nowMs)), true
+	return int64(k.tx.s.access.Load().decayed(k.tx.eng.Clock(&h), k.tx.nowMs, k.tx.s.openMs)), true
 }
 
 // MemoryUsage is MEMORY USAGE: an estimate of the bytes that a key and its value

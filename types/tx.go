@@ -188,7 +188,7 @@ func (tx *Tx) putMeta(tag uint8, expireMs int64, old *engine.Head, ok bool) engi
 	if ok {
 		m.Clock = tx.eng.Clock(old)
 	} else {
-		m.Clock = tx.nextClock(0)
+		m.Clock = tx.firstClock()
 	}
 	return m
 }
