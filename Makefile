@@ -7,6 +7,7 @@ PORT          ?= 6379
 DATA          ?= data
 FUZZTIME      ?= 30s
 UNITS         ?=
+BENCH         ?=
 
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT       := mvdan.cc/gofumpt@v0.12.0
@@ -83,11 +84,11 @@ clients: deps ## clients of several languages against the server, and against re
 redis-suite: deps build ## Redis's own test suite, all units of it that apply (UNITS=); ten minutes
 	scripts/redis-suite $(UNITS)
 
-bench: build deps ## the short benchmark against redis-server: a few minutes
-	$(GO) run ./bench -server ./$(BIN)
+bench: build deps ## the short benchmark beside redis-server, under 5 minutes; BENCH='-only lpush,rpop -rounds 5'
+	$(GO) run ./bench -server ./$(BIN) $(BENCH)
 
 bench-full: build deps ## the whole benchmark; writes docs/benchmarks.md
-	$(GO) run ./bench -server ./$(BIN) -full -write docs/benchmarks.md
+	$(GO) run ./bench -server ./$(BIN) -full -write docs/benchmarks.md $(BENCH)
 
 $(GOLANGCI_DIR)/golangci-lint:
 	GOBIN=$(GOLANGCI_DIR) $(GO) install $(GOLANGCI)@$(GOLANGCI_VER)

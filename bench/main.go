@@ -1,12 +1,25 @@
 // Bench measures this server beside redis-server, on the same machine in turn:
-// both run, one of them is loaded by redis-benchmark, then the other, for
-// several rounds, and the medians are printed with their ratio.
+// both run, one of them is loaded, then the other, for several rounds, and the
+// medians are printed with their ratio and with the bar they have to meet.
 //
-//	go run ./bench -server bin/bitkv-redis            # a few minutes
-//	go run ./bench -server bin/bitkv-redis -full      # longer, and steadier
+//	go run ./bench -server bin/bitkv-redis                         # the most telling rows, under 5 minutes
+//	go run ./bench -server bin/bitkv-redis -full                   # every row
+//	go run ./bench -server bin/bitkv-redis -only lpush,rpop        # these rows only
+//	go run ./bench -server bin/bitkv-redis -only 'collections 16' -rounds 5
+//	go run ./bench -list                                           # the names of all rows
 //
-// Nothing here passes or fails; it prints what it saw. It stops by itself, and
-// ends the servers it started.
+// A measurement passes or fails nothing: a bar that is missed is printed as such.
+// The exit code is 1 when something could not be measured. What could be measured
+// is reported all the same. The servers that were started are ended and the
+// directories made are removed, whatever happens.
+//
+// # The parts
+//
+// A section is a part of the benchmark with rows, a table and, often, servers of
+// its own (section.go says how to write one, and lists them). A row has cells,
+// one for each column of its table; a cell has the figures of each round for both
+// sides and the bars they have to meet (result.go). With -write the results go to
+// docs/benchmarks.md (report.go).
 package main
 
 import (
@@ -17,42 +30,66 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
 
 // options are the flags.
 type options struct {
-	server  string        // our binary
-	args    string        // more arguments for it
-	redis   string        // redis-server
-	full    bool          // more rounds of more requests
-	write   string        // where to write the results as well, or empty
-	keys    int           // the key space, loaded before the measurements
-	rounds  int           // 0 means by full
-	only    string        // a part of a load's name, or empty
-	limit   time.Duration // 0 means by full
-	scratch string        // where the data directories go
+	server   string        // our binary
+	args     string        // more arguments for it
+	redis    string        // redis-server
+	full     bool          // every row, more and longer rounds
+	list     bool          // only print the names of the rows
+	write    string        // the file to write the results to, or empty
+	keys     int           // the key space of the loads on single keys
+	bigKeys  int           // the key space where ten million keys are asked for
+	rounds   int           // 0 means by full
+	duration time.Duration // how long one run should take; 0 means by full
+	only     string        // the rows to run, or empty
+	limit    time.Duration // 0 means by full
+	scratch  string        // where the data directories go
 }
 
-func main() {
+func parseFlags() options {
 	var o options
 	flag.StringVar(&o.server, "server", "bin/bitkv-redis", "our `binary`")
 	flag.StringVar(&o.args, "args", "", "more `arguments` for it, separated by spaces")
 	flag.StringVar(&o.redis, "redis", "redis-server", "the redis-server `binary`")
-	flag.BoolVar(&o.full, "full", false, "more rounds, more requests")
-	flag.StringVar(&o.write, "write", "", "also write the results to this `file`")
+	flag.BoolVar(&o.full, "full", false, "every row, in more and longer rounds")
+	flag.BoolVar(&o.list, "list", false, "print the names of the rows and stop")
+	flag.StringVar(&o.write, "write", "", "also write the results to this markdown `file`")
 	flag.IntVar(&o.keys, "keys", 1_000_000, "the `number` of keys")
-	flag.IntVar(&o.rounds, "rounds", 0, "the `number` of rounds (3, with -full 7)")
-	flag.StringVar(&o.only, "only", "", "run only loads whose name contains this `text`")
-	flag.DurationVar(&o.limit, "limit", 0, "stop after this `time` (10m, with -full 60m)")
+	flag.IntVar(&o.bigKeys, "big-keys", 10_000_000, "the `number` of keys of the section big")
+	flag.IntVar(&o.rounds, "rounds", 0, "the `number` of rounds (3, with -full 5)")
+	flag.DurationVar(&o.duration, "duration", 0, "the `time` of one run (600ms, with -full 1.5s)")
+	flag.StringVar(&o.only, "only", "", "run only the rows that have every word of one of these `names`, separated by commas")
+	flag.DurationVar(&o.limit, "limit", 0, "stop after this `time` (10m, with -full 3h)")
 	flag.StringVar(&o.scratch, "scratch", "", "`directory` for the data (default: a temporary one)")
 	flag.Parse()
 	if o.rounds == 0 {
-		o.rounds = pick(o.full, 7, 3)
+		o.rounds = pick(o.full, 5, 3)
+	}
+	if o.duration == 0 {
+		o.duration = pick(o.full, 1500*time.Millisecond, 600*time.Millisecond)
 	}
 	if o.limit == 0 {
-		o.limit = pick(o.full, time.Hour, 10*time.Minute)
+		o.limit = pick(o.full, 3*time.Hour, 10*time.Minute)
+	}
+	return o
+}
+
+func main() {
+	o := parseFlags()
+	if o.list {
+		for _, s := range sections() {
+			for _, row := range s.rows {
+				fmt.Printf("%s%s: %s\n", pick(s.isShort(row), "* ", "  "), s.name, row)
+			}
+		}
+		fmt.Println("rows with a star are in the short form")
+		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -71,7 +108,8 @@ func pick[T any](cond bool, yes, no T) T {
 	return no
 }
 
-// bench runs every phase and prints the report.
+// bench runs the sections and prints the report. Its error says what could not
+// be measured.
 func bench(ctx context.Context, o options) (err error) {
 	if o.server, err = filepath.Abs(o.server); err != nil {
 		return err
@@ -81,60 +119,20 @@ func bench(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	r := &report{o: o, machine: machineInfo(ctx, o)}
-	for _, size := range []int{64, 1024} {
-		if err := phase(ctx, o, dir, size, r); err != nil {
-			return err
-		}
-	}
-	text := r.markdown()
-	fmt.Print(text)
-	if o.write == "" {
+	res := &results{Machine: machineInfo(ctx, o)}
+	err = runSections(ctx, o, dir, sections(), func(t *table) error {
+		res.add(t)
 		return nil
+	})
+	text := res.markdown()
+	fmt.Print(text)
+	if o.write != "" {
+		err = errors.Join(err, os.WriteFile(o.write, []byte(text), 0o644))
 	}
-	return os.WriteFile(o.write, []byte(text), 0o644)
+	return err
 }
 
-// phase measures everything with values of one size, on fresh servers.
-func phase(ctx context.Context, o options, dir string, size int, r *report) (err error) {
-	servers, err := startBoth(ctx, o, filepath.Join(dir, fmt.Sprint(size)))
-	defer func() {
-		for _, s := range servers {
-			err = errors.Join(err, s.stop())
-		}
-	}()
-	if err != nil {
-		return err
-	}
-	for i, s := range servers {
-		progress("loading %d keys of %d bytes into %s", o.keys, size, s.name)
-		if err := s.load(ctx, o.keys, size); err != nil {
-			return err
-		}
-		m, err := s.memory()
-		if err != nil {
-			return err
-		}
-		r.memory[i] = append(r.memory[i], memoryRow{size, m})
-	}
-	for _, l := range loads(o, size) {
-		row := &loadRow{load: l}
-		for round := range o.rounds {
-			for i := range servers {
-				i = (i + round) % len(servers) // who goes first changes
-				progress("%s, round %d of %d: %s", l.name(), round+1, o.rounds, servers[i].name)
-				m, err := l.run(ctx, o, servers[i])
-				if err != nil {
-					return err
-				}
-				row.runs[i] = append(row.runs[i], m)
-			}
-		}
-		r.rows = append(r.rows, row)
-	}
-	return nil
-}
-
-func progress(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, format+"\n", args...)
+// words splits a name into lower-case words.
+func words(s string) []string {
+	return strings.Fields(strings.ToLower(s))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -10,24 +11,13 @@ import (
 	"time"
 )
 
-// loadRow is one load's runs, redis's and ours.
-type loadRow struct {
-	load load
-	runs [2][]measurement
+// results are the tables of a report, and where they were measured.
+type results struct {
+	Machine []string `json:"machine"`
+	Tables  []*table `json:"tables"`
 }
 
-type memoryRow struct {
-	size int
-	memory
-}
-
-// report collects the results.
-type report struct {
-	o       options
-	machine []string
-	rows    []*loadRow
-	memory  [2][]memoryRow
-}
+func (r *results) add(t *table) { r.Tables = append(r.Tables, t) }
 
 // machineInfo says where the figures were measured.
 func machineInfo(ctx context.Context, o options) []string {
@@ -59,41 +49,109 @@ func procField(file, name string) string {
 	return "unknown"
 }
 
-// markdown is the whole report.
-func (r *report) markdown() string {
+// markdown is the tables.
+func (r *results) markdown() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "# Benchmarks\n\nMedians of %d interleaved rounds beside redis-server (appendonly yes, appendfsync everysec), %d clients,\n%d keys, client and server on one machine. A ratio is ours to Redis's: for throughput more is better, for\nprocessor time, latency, memory and disk less.\n\nWritten by `make bench-full`; a row of the table is\n\n    redis-benchmark %s\n\n",
-		r.o.rounds, clients, r.o.keys, strings.Join(load{"set", 16, 64, 600_000}.args(r.o, 6379), " "))
-	for _, line := range r.machine {
+	for _, line := range r.Machine {
 		fmt.Fprintf(&out, "- %s\n", line)
 	}
-	out.WriteString("\n## Throughput, processor time, latency\n\n")
-	out.WriteString("| load | op/s Redis | op/s bitkv | ratio | CPU us/op Redis | bitkv | ratio | p99 ms Redis | bitkv |\n")
-	out.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|--:|\n")
-	for _, row := range r.rows {
-		ops := row.medians(func(m measurement) float64 { return m.perSecond })
-		cpu := row.medians(func(m measurement) float64 { return m.cpuMicros })
-		p99 := row.medians(func(m measurement) float64 { return m.p99Ms })
-		fmt.Fprintf(&out, "| %s | %.0f | %.0f | **%.2f** | %.2f | %.2f | %.2f | %.2f | %.2f |\n",
-			row.load.name(), ops[0], ops[1], ops[1]/ops[0], cpu[0], cpu[1], cpu[1]/cpu[0], p99[0], p99[1])
-	}
-	fmt.Fprintf(&out, "\n## Memory and disk after loading %d keys of 16 bytes\n\n", r.o.keys)
-	out.WriteString("RSS counts mapped file pages, which the kernel takes back when it needs them; anonymous memory does not.\n\n")
-	out.WriteString("| values | RSS MiB Redis | bitkv | ratio | anonymous MiB Redis | bitkv | ratio | disk MiB Redis | bitkv | ratio |\n")
-	out.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
-	for i, redis := range r.memory[0] {
-		ours := r.memory[1][i]
-		fmt.Fprintf(&out, "| %d B | %s | %s | %s |\n", redis.size,
-			mib(redis.rss, ours.rss), mib(redis.anon, ours.anon), mib(redis.disk, ours.disk))
+	for _, t := range r.Tables {
+		t.markdown(&out)
 	}
 	return out.String()
 }
 
-func (row *loadRow) medians(figure func(measurement) float64) [2]float64 {
-	return [2]float64{median(row.runs[0], figure), median(row.runs[1], figure)}
+// markdown writes one table. A column has as many parts as its cells need: the
+// base, its ratio and the bars are left out where no row has them.
+func (t *table) markdown(out *strings.Builder) {
+	fmt.Fprintf(out, "\n## %s\n\n", t.Title)
+	if t.Intro != "" {
+		fmt.Fprintf(out, "%s\n\n", t.Intro)
+	}
+	head, line := "| |", "|---|"
+	for i, c := range t.Columns {
+		unit := strings.TrimSpace(c.Name + " " + c.Unit)
+		if t.hasBase(i) {
+			head += fmt.Sprintf(" %s %s | %s | ratio |", unit, t.Base, t.Ours)
+			line += "--:|--:|--:|"
+		} else {
+			head += fmt.Sprintf(" %s %s |", unit, t.Ours)
+			line += "--:|"
+		}
+		if t.hasBars(i) {
+			head += " bar |"
+			line += "---|"
+		}
+	}
+	fmt.Fprintf(out, "%s\n%s\n", head, line)
+	for _, r := range t.Rows {
+		fmt.Fprintf(out, "| %s |", r.Name)
+		for i, c := range r.Cells {
+			out.WriteString(c.markdown(t.hasBase(i), t.hasBars(i)))
+		}
+		out.WriteString("\n")
+	}
 }
 
-// mib is two sizes in MiB and the ratio of the second to the first.
-func mib(redis, ours int64) string {
-	return fmt.Sprintf("%.0f | %.0f | %.2f", float64(redis)/(1<<20), float64(ours)/(1<<20), float64(ours)/float64(redis))
+func (t *table) hasBase(column int) bool {
+	for _, r := range t.Rows {
+		if len(r.Cells[column].Base) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *table) hasBars(column int) bool {
+	for _, r := range t.Rows {
+		if len(r.Cells[column].Bars) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// markdown is the parts of a cell, each followed by a bar.
+func (c cell) markdown(base, bars bool) string {
+	var out string
+	if base {
+		out += fmt.Sprintf(" %s | %s | %s |", number(median(c.Base)), number(median(c.Ours)), c.ratioText())
+	} else {
+		out += fmt.Sprintf(" %s |", number(median(c.Ours)))
+	}
+	if bars {
+		var texts []string
+		for _, b := range c.Bars {
+			texts = append(texts, fmt.Sprintf("%s %s", b, b.verdict(c)))
+		}
+		out += fmt.Sprintf(" %s |", strings.Join(texts, "; "))
+	}
+	return out
+}
+
+// ratioText is the ratio of the medians and, if there were rounds, the range.
+func (c cell) ratioText() string {
+	if math.IsNaN(c.ratio()) {
+		return ""
+	}
+	text := fmt.Sprintf("**%.2f**", c.ratio())
+	if least, greatest := c.spread(); len(c.Base) > 1 && !math.IsNaN(least) {
+		text += fmt.Sprintf(" (%.2f..%.2f)", least, greatest)
+	}
+	return text
+}
+
+// number shows three digits, and whole numbers in full.
+func number(v float64) string {
+	switch {
+	case math.IsNaN(v):
+		return ""
+	case math.Abs(v) >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case math.Abs(v) >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case math.Abs(v) >= 1:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.3f", v)
 }

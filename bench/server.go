@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -13,35 +12,37 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
+// kind is which of the two programs a server is.
+type kind string
+
+const (
+	redis kind = "redis"
+	bitkv kind = "bitkv"
+)
+
+// startTimeout bounds how long a server may load its data.
+const startTimeout = 5 * time.Minute
+
 // server is one of the two, running.
 type server struct {
-	name string
-	port int
-	dir  string
-	cmd  *exec.Cmd
-	done chan struct{} // closed when the process has ended
+	kind   kind
+	port   int
+	dir    string
+	bin    string
+	args   []string // what it was started with
+	cmd    *exec.Cmd
+	out    *bytes.Buffer // what it printed; to be read after done only
+	done   chan struct{} // closed when the process has ended
+	status error         // of the process, after done
 }
 
-// startBoth starts redis-server with its append-only file and our server, both
-// syncing every second. What was started is returned with an error, too.
-func startBoth(ctx context.Context, o options, dir string) ([]*server, error) {
-	redis, err := startServer(ctx, "redis", filepath.Join(dir, "redis"), o.redis,
-		"--save", "", "--appendonly", "yes", "--appendfsync", "everysec")
-	if err != nil {
-		return nil, err
-	}
-	args := append([]string{"--save", "", "--appendfsync", "everysec"}, strings.Fields(o.args)...)
-	ours, err := startServer(ctx, "bitkv", filepath.Join(dir, "bitkv"), o.server, args...)
-	if err != nil {
-		return []*server{redis}, err
-	}
-	return []*server{redis, ours}, nil
-}
-
-func startServer(ctx context.Context, name, dir, bin string, args ...string) (*server, error) {
+// startServer starts a server, and returns when it answers. Both kinds keep
+// everything on disk and sync every second, unless the arguments say otherwise.
+func startServer(ctx context.Context, o options, k kind, dir string, args ...string) (*server, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -49,41 +50,97 @@ func startServer(ctx context.Context, name, dir, bin string, args ...string) (*s
 	if err != nil {
 		return nil, err
 	}
-	args = append([]string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir}, args...)
-	s := &server{name: name, port: port, dir: dir, cmd: exec.CommandContext(ctx, bin, args...), done: make(chan struct{})}
-	var out bytes.Buffer
-	s.cmd.Stdout, s.cmd.Stderr = &out, &out
-	if err := s.cmd.Start(); err != nil {
-		return nil, err
+	s := &server{kind: k, port: port, dir: dir}
+	s.args = []string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendfsync", "everysec"}
+	switch k {
+	case redis:
+		s.bin = o.redis
+		s.args = append(s.args, "--appendonly", "yes")
+	case bitkv:
+		s.bin = o.server
+		s.args = append(s.args, strings.Fields(o.args)...)
 	}
-	var waitErr error
+	s.args = append(s.args, args...)
+	return s, s.run(ctx)
+}
+
+// run starts the process and waits for its first PONG.
+func (s *server) run(ctx context.Context) error {
+	s.out, s.done = new(bytes.Buffer), make(chan struct{})
+	s.cmd = exec.CommandContext(ctx, s.bin, s.args...)
+	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
+	ownGroup(s.cmd)
+	s.cmd.Cancel = func() error { return killGroup(s.cmd.Process.Pid) }
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
 	go func() {
-		waitErr = s.cmd.Wait()
+		s.status = s.cmd.Wait()
 		close(s.done)
 	}()
-	deadline := time.NewTimer(30 * time.Second)
+	deadline := time.NewTimer(startTimeout)
 	defer deadline.Stop()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for s.ping() != nil {
 		select {
 		case <-s.done:
-			return nil, fmt.Errorf("%s ended: %w\n%s", name, waitErr, out.String())
+			return fmt.Errorf("%s ended: %w\n%s", s.kind, s.status, s.out)
 		case <-deadline.C:
-			return nil, errors.Join(fmt.Errorf("%s does not answer", name), s.stop())
+			return errors.Join(fmt.Errorf("%s does not answer", s.kind), s.stop())
 		case <-tick.C:
 		}
 	}
-	return s, nil
+	return nil
 }
 
-// stop kills the process: it has nothing that is wanted.
+// stop kills the process and its children: it has nothing that is wanted.
+// Stopping it again does nothing.
 func (s *server) stop() error {
-	if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	select {
+	case <-s.done:
+		return nil
+	default:
+	}
+	if err := killGroup(s.cmd.Process.Pid); err != nil && s.alive() {
 		return err
 	}
 	<-s.done
 	return nil
+}
+
+// terminate asks the process to end, so that its data is whole, and waits.
+func (s *server) terminate() error {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case <-s.done:
+		return nil
+	case <-time.After(time.Minute):
+		return errors.Join(fmt.Errorf("%s does not end", s.kind), s.stop())
+	}
+}
+
+// restart ends the process in an orderly way and starts it again on its data. It
+// returns the time from the start of the process to its first PONG.
+func (s *server) restart(ctx context.Context) (time.Duration, error) {
+	if err := s.terminate(); err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	err := s.run(ctx)
+	return time.Since(begin), err
+}
+
+// alive reports whether the process has not ended by itself.
+func (s *server) alive() bool {
+	select {
+	case <-s.done:
+		return false
+	default:
+		return true
+	}
 }
 
 func freePort() (int, error) {
@@ -94,59 +151,44 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-func (s *server) dial() (net.Conn, error) {
-	return net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", s.port), time.Second)
-}
-
-func (s *server) ping() (err error) {
-	conn, err := s.dial()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
-		return err
-	}
-	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
-		return err
-	}
-	line, err := bufio.NewReader(conn).ReadString('\n')
-	if err == nil && line != "+PONG\r\n" {
-		err = errors.New(line)
-	}
+// ping reports whether the server serves: not while it loads.
+func (s *server) ping() error {
+	_, err := s.do("PING")
 	return err
 }
 
-// load sets every key that redis-benchmark -r will ask for, in large batches.
-func (s *server) load(ctx context.Context, keys, size int) (err error) {
-	conn, err := s.dial()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	const batch = 1000
-	value := strings.Repeat("x", size)
-	replies := bufio.NewReaderSize(conn, 64<<10)
-	for from := 0; from < keys; from += batch {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		n := min(batch, keys-from)
-		var buf []byte
-		for i := range n {
-			buf = fmt.Appendf(buf, "*3\r\n$3\r\nSET\r\n$16\r\nkey:%012d\r\n$%d\r\n%s\r\n", from+i, size, value)
-		}
-		if _, err := conn.Write(buf); err != nil {
-			return err
-		}
-		for range n {
-			line, err := replies.ReadString('\n')
+// settle waits until neither server works for itself any more: a rewrite of the
+// append-only file, a merge, memory that is given back. It gives up waiting after
+// a while, for a machine that is never quiet.
+func settle(ctx context.Context, servers ...*server) error {
+	const step, most = 40 * time.Millisecond, 10 * time.Second
+	for deadline := time.Now().Add(most); time.Now().Before(deadline); {
+		busy := false
+		var before [2]time.Duration
+		for i, s := range servers {
+			rewriting, err := s.info("persistence", "aof_rewrite_in_progress")
 			if err != nil {
 				return err
 			}
-			if line != "+OK\r\n" {
-				return fmt.Errorf("%s: SET: %s", s.name, line)
+			busy = busy || rewriting != "0"
+			if before[i], err = s.cpu(); err != nil {
+				return err
 			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(step):
+		}
+		for i, s := range servers {
+			after, err := s.cpu()
+			if err != nil {
+				return err
+			}
+			busy = busy || after-before[i] > 10*time.Millisecond
+		}
+		if !busy {
+			return nil
 		}
 	}
 	return nil
@@ -158,28 +200,38 @@ func (s *server) cpu() (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	// The name in parentheses may hold spaces; utime and stime are the 12th and
-	// 13th fields after it, in ticks of 10 ms.
-	_, rest, ok := strings.Cut(string(data), ") ")
-	fields := strings.Fields(rest)
-	if !ok || len(fields) < 13 {
-		return 0, fmt.Errorf("cannot read /proc/stat: %q", data)
+	return parseStat(string(data))
+}
+
+// parseStat reads user and system time from a /proc/PID/stat.
+func parseStat(stat string) (time.Duration, error) {
+	// The name in parentheses may hold blanks and parentheses; utime and stime are
+	// the 12th and 13th fields after it, in ticks of 10 ms.
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("cannot read processor times from %q", stat)
 	}
 	user, err1 := strconv.ParseInt(fields[11], 10, 64)
 	system, err2 := strconv.ParseInt(fields[12], 10, 64)
 	return time.Duration(user+system) * 10 * time.Millisecond, errors.Join(err1, err2)
 }
 
-// memory is what the server holds of RAM and disk.
-type memory struct{ rss, anon, disk int64 }
+// memory is what the server holds of RAM, in bytes. Anonymous memory is what is
+// not file-backed: the kernel can not take it back.
+type memory struct{ rss, anonymous float64 }
 
 func (s *server) memory() (memory, error) {
-	var m memory
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
-		return m, err
+		return memory{}, err
 	}
-	for line := range strings.Lines(string(data)) {
+	return parseStatus(string(data))
+}
+
+// parseStatus reads VmRSS and RssAnon from a /proc/PID/status.
+func parseStatus(status string) (memory, error) {
+	var m memory
+	for line := range strings.Lines(status) {
 		fields := strings.Fields(line)
 		if len(fields) != 3 || fields[2] != "kB" {
 			continue
@@ -190,25 +242,30 @@ func (s *server) memory() (memory, error) {
 		}
 		switch fields[0] {
 		case "VmRSS:":
-			m.rss = kib << 10
+			m.rss = float64(kib << 10)
 		case "RssAnon:":
-			m.anon = kib << 10
+			m.anonymous = float64(kib << 10)
 		}
 	}
-	m.disk, err = diskUse(s.dir)
-	return m, err
+	if m.rss == 0 || m.anonymous == 0 {
+		return m, fmt.Errorf("no VmRSS or RssAnon in %q", status)
+	}
+	return m, nil
 }
 
-// diskUse is the room the files of a directory take: preallocated room counts.
-func diskUse(dir string) (int64, error) {
+// disk is the room the server's files take: preallocated room counts.
+func (s *server) disk() (float64, error) {
 	var total int64
-	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(s.dir, func(_ string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a file that was replaced meanwhile
+		}
 		if err != nil || d.IsDir() {
 			return err
 		}
 		info, err := d.Info()
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // a file that was replaced meanwhile
+			return nil
 		}
 		if err != nil {
 			return err
@@ -216,5 +273,5 @@ func diskUse(dir string) (int64, error) {
 		total += blocks(info)
 		return nil
 	})
-	return total, err
+	return float64(total), err
 }
