@@ -33,6 +33,7 @@
 //	embedded.go    Get, Put, Delete; batch.go, iterator.go: the rest of that API
 //	tx*.go         transactions: Tx, and its writes, elements and keyspaces
 //	keydir*.go     the index of keys; slots.go, keyarena.go, slab.go below it
+//	warm.go        many look-ups made ready together; prefetch_*: the instruction for it
 //	collection.go  the elements of one key; countedtree.go below it, finder.go looks many up
 //	registry.go    all collections; reaper.go takes dropped ones apart
 //	expiry.go      which key expires first

@@ -140,6 +140,11 @@ func (s *Store) SetMaxValueBytes(n int64) { s.maxValueBytes.Store(n) }
 // hash slot share a shard.
 func (s *Store) AddKey(set *ShardSet, key []byte) { set.Add(s.eng.ShardOf(key)) }
 
+// Warm brings what the keydir holds for keys of a database into the caches of the
+// processor: for the keys of commands that come one after another at once. It
+// changes nothing; see engine.DB.Warm.
+func (s *Store) Warm(db int, keys [][]byte) { s.eng.Warm(keySpace(db), keys) }
+
 // AddAll adds every shard to the set.
 func (s *Store) AddAll(set *ShardSet) { set.AddAll(s.eng.Shards()) }
 

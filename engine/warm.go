@@ -1,0 +1,119 @@
+package engine
+
+import "unsafe"
+
+// A look-up in a large keydir is a chain of cache misses: each node of the tree
+// says where the next one is. The chains of several keys do not depend on each
+// other, so a processor can wait for all of them together, if it is shown them
+// together. That is what Warm is for: it walks many keys down in step, goes one
+// node down for each of them in turn, and asks for the next node, which is there
+// when the turn comes again. (With plain loads in place of prefetch it saves a
+// quarter of the time of a look-up, not half: a load that misses holds up what
+// comes after it once the processor's window is full.)
+
+// warmGroup is how many keys are walked in step: about as many as a processor can
+// have cache misses under way.
+const warmGroup = 16
+
+// warmKey is one key on its way down.
+type warmKey struct {
+	key   []byte
+	index *artIndex
+	table *table // nil: its shard is not locked
+	ref   artRef // where it is; 0: nowhere
+	depth uint64
+	shard int
+}
+
+// Warm brings what the keydir holds for keys, which need not exist, into the
+// caches of the processor, so that commands on them that follow at once do not
+// wait for memory one after the other. It changes nothing and promises nothing: a
+// key whose shard is being written is skipped, and with IndexPlar it does
+// nothing. It pays from about 4 keys on. It does not allocate. A goroutine may
+// call it while it has a transaction open.
+func (db *DB) Warm(space int, keys [][]byte) {
+	if db.opt.Index != IndexART {
+		return
+	}
+	var group [warmGroup]warmKey
+	for len(keys) > 0 {
+		n := min(len(keys), warmGroup)
+		db.warmGroup(space, keys[:n], group[:n])
+		keys = keys[n:]
+	}
+}
+
+// warmGroup is Warm for as many keys as group has places. A shard may be locked
+// for several of the keys: that cannot deadlock, for nothing here waits.
+func (db *DB) warmGroup(space int, keys [][]byte, group []warmKey) {
+	for i, key := range keys {
+		w := &group[i]
+		*w = warmKey{key: key, shard: db.ShardOf(key)}
+		s := &db.shards[w.shard]
+		if !s.mu.TryRLock() {
+			continue
+		}
+		if w.table = s.tables[space]; w.table == nil {
+			s.mu.RUnlock()
+			continue
+		}
+		w.index = w.table.index.(*artIndex)
+		w.ref = w.index.root
+	}
+	for going := true; going; {
+		going = false
+		for i := range group {
+			if w := &group[i]; w.ref != 0 && w.ref&artLeaf == 0 {
+				w.step()
+				going = true
+			}
+		}
+	}
+	for i := range group {
+		if w := &group[i]; w.ref != 0 {
+			if key := w.table.slots.key(w.ref.slot()); len(key) > 0 {
+				prefetch(unsafe.Pointer(&key[0]))
+			}
+		}
+	}
+	for i := range group {
+		if w := &group[i]; w.table != nil {
+			db.shards[w.shard].mu.RUnlock()
+		}
+	}
+}
+
+// step goes one node further down and begins to load what is there.
+func (w *warmKey) step() {
+	n := w.index.nodes.at(w.ref)
+	end := w.depth + uint64(n[artShared])
+	switch {
+	case end < uint64(len(w.key)):
+		w.ref = w.ref.child(n, w.key[end])
+	case end == uint64(len(w.key)):
+		w.ref = artRef(n[artOwn])
+	default:
+		w.ref = 0
+	}
+	w.depth = end + 1
+	switch {
+	case w.ref == 0:
+	case w.ref&artLeaf != 0:
+		prefetch(unsafe.Pointer(w.table.slots.at(w.ref.slot())))
+	default:
+		w.index.nodes.prefetch(w.ref)
+	}
+}
+
+// prefetch begins to load a node: of the larger kinds only where it begins, for
+// the rest depends on that, and they are mostly near the root and in a cache.
+func (a *artNodes) prefetch(ref artRef) {
+	n := a.at(ref)
+	prefetch(unsafe.Pointer(&n[0]))
+	if len(n) <= artPrefetchWords {
+		prefetch(unsafe.Pointer(&n[len(n)-1]))
+	}
+}
+
+// artPrefetchWords is the length of nodes that are in two cache lines or one.
+const artPrefetchWords = 32

@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+)
+
+// warmTestKeys returns keys that take every way through a tree: some that are put
+// and some that are not, the empty one, one that is the beginning of others, and
+// one that is not in a cell of the arena.
+func warmTestKeys() (there, missing [][]byte) {
+	there = [][]byte{{}, []byte("k"), []byte("key"), []byte("key:"), bytes.Repeat([]byte("long"), 1000)}
+	missing = [][]byte{[]byte("ke"), []byte("key:1x"), []byte("x"), bytes.Repeat([]byte("long"), 1001), {0}}
+	for i := range 300 {
+		there = append(there, fmt.Appendf(nil, "key:%d", i))
+		missing = append(missing, fmt.Appendf(nil, "key:%d:%d", i, i))
+		there = append(there, []byte{byte(i), 'x', byte(i >> 8)})
+	}
+	return there, missing
+}
+
+// Warm finds its way for keys that are there and keys that are not, changes
+// nothing, and does not allocate.
+func TestWarm(t *testing.T) {
+	indexes(t, func(t *testing.T, index IndexType) {
+		t.Helper()
+		for _, shards := range []int{1, 64} {
+			db := mustOpen(t, t.TempDir(), Options{Index: index, Shards: shards, Spaces: 2})
+			there, missing := warmTestKeys()
+			for i, key := range there {
+				if err := db.Put(key, fmt.Append(nil, i)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i, key := range missing {
+				if err := db.Put(key, nil); err != nil {
+					t.Fatal(err)
+				}
+				if err := db.Delete(key); err != nil {
+					t.Fatalf("key %d: %v", i, err)
+				}
+			}
+			keys := append(append([][]byte{}, there...), missing...)
+			rand.New(rand.NewPCG(1, 2)).Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+			for n := range 40 {
+				db.Warm(0, keys[:n])
+			}
+			db.Warm(1, keys)
+			if got := testing.AllocsPerRun(10, func() { db.Warm(0, keys) }); got != 0 {
+				t.Errorf("%v allocations, want 0", got)
+			}
+			if got := db.Len(0); got != len(there) {
+				t.Errorf("%d keys after it, want %d", got, len(there))
+			}
+			for i, key := range there {
+				if got, err := db.Get(key); err != nil || string(got) != fmt.Sprint(i) {
+					t.Fatalf("key %d is %q, %v", i, got, err)
+				}
+			}
+			mustClose(t, db)
+		}
+	})
+}
+
+// A walk ends at the entry that a look-up finds, whatever the nodes on the way.
+func TestWarmFollowsTheTree(t *testing.T) {
+	table := newTable(newSpace(0, 0), IndexART)
+	there, missing := warmTestKeys()
+	for _, key := range there {
+		slot, _ := table.slots.alloc(key)
+		table.index.put(key, slot)
+	}
+	x := table.index.(*artIndex)
+	for _, key := range append(there, missing...) {
+		w := warmKey{key: key, index: x, table: table, ref: x.root}
+		for w.ref != 0 && w.ref&artLeaf == 0 {
+			w.step()
+		}
+		if slot, ok := x.get(key); ok && (w.ref == 0 || w.ref.slot() != slot) {
+			t.Errorf("the walk to %s ends at %x, want slot %d", short(key), w.ref, slot)
+		}
+	}
+}
+
+// Warm beside writers, within a transaction that holds the shards, and while
+// others hold them, neither waits nor races.
+func TestWarmBesideWriters(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), Options{Shards: 4})
+	defer mustClose(t, db)
+	keys, missing := warmTestKeys()
+	keys = append(keys, missing...)
+	var set ShardSet
+	set.AddAll(4)
+	tx := db.Begin(&set, true)
+	if err := tx.Put(0, keys[0], Meta{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	db.Warm(0, keys)
+	tx.Rollback()
+	tx = db.Begin(&set, false)
+	db.Warm(0, keys)
+	tx.Rollback()
+
+	var writers, warmers sync.WaitGroup
+	stop := make(chan struct{})
+	warmers.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				db.Warm(0, keys)
+			}
+		}
+	})
+	for w := range 2 {
+		writers.Go(func() {
+			for i := w; i < 4*len(keys); i += 2 {
+				key := keys[i%len(keys)]
+				if err := db.Put(key, key[:min(len(key), 20)]); err != nil {
+					t.Errorf("put %s: %v", short(key), err)
+				}
+				if i%3 == 0 {
+					if err := db.Delete(key); err != nil {
+						t.Errorf("delete %s: %v", short(key), err)
+					}
+				}
+			}
+		})
+	}
+	writers.Wait()
+	close(stop)
+	warmers.Wait()
+}
