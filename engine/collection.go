@@ -18,7 +18,7 @@ type Collection struct {
 	seed uint64
 	// shard is the number of the shard that owns the collection. RENAME changes it.
 	shard atomic.Uint32
-	// counted is how many bytes of it are in DB.collBytes.
+	// counted is how many bytes of it are in DB.mem.
 	counted atomic.Int64
 
 	elems elementTable

@@ -49,7 +49,7 @@ type DB struct {
 	closing atomic.Bool
 
 	checksumErrors atomic.Int64
-	collBytes      atomic.Int64 // memory of all collections, as of their last commit
+	mem            memory
 	loadTime       time.Duration
 }
 
@@ -80,6 +80,8 @@ type table struct {
 	slots *slotTable
 	index index
 	live  int // entries that are not ghosts
+
+	counted tableMemory // what of it is in DB.mem
 }
 
 func newTable(sp *space, t IndexType) *table {
@@ -172,6 +174,7 @@ func newDB(dir string, opt Options) *DB {
 		s := &db.shards[i]
 		s.tables = make([]*table, opt.Spaces)
 		s.expiry = newExpiryHeap(s.expiryValid)
+		s.expiry.total = &db.mem.expiry
 	}
 	for n := range db.spaces {
 		db.spaces[n].Store(newSpace(uint32(n), n))
@@ -182,6 +185,7 @@ func newDB(dir string, opt Options) *DB {
 	db.log = &log{db: db, kick: make(chan struct{}, 1)}
 	db.log.sync.Store(uint32(opt.Sync))
 	db.txs.New = func() any { return &Tx{db: db} }
+	db.mem.fixed = db.fixedMemory()
 	return db
 }
 

@@ -37,6 +37,7 @@
 //	collection.go  the elements of one key; countedtree.go below it, finder.go looks many up
 //	registry.go    all collections; reaper.go takes dropped ones apart
 //	expiry.go      which key expires first
+//	memory.go      what all of that takes, counted as it changes
 //	log.go         the tail, group commit, what a failed write leads to
 //	work.go        the log's background work; rescue.go: after a failed sync
 //	record.go      records and frames; header.go, footer.go, hint.go, manifest.go,

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"slices"
+	"sync/atomic"
 )
 
 // expiryHeap says which key of a shard expires first. It is lazy: an item is
@@ -14,6 +15,9 @@ type expiryHeap struct {
 	items []expiryItem // a binary heap
 	limit int          // length at which push looks for stale items
 	valid func(space, slot uint32, expireMs int64) bool
+
+	total   *atomic.Int64 // gets the memory of the heap; nil: nobody asks for it
+	counted int64         // what is in total
 }
 
 // expiryItem says that the key in slot of space expires at expireMs.
@@ -44,6 +48,7 @@ func (h *expiryHeap) push(expireMs int64, space, slot uint32) {
 		h.rebuild()
 	}
 	h.items = append(h.items, expiryItem{expireMs, space, slot})
+	h.count()
 	i := len(h.items) - 1
 	for i > 0 {
 		parent := (i - 1) / 2
@@ -81,6 +86,14 @@ func (h *expiryHeap) len() int { return len(h.items) }
 
 // bytes returns the memory that the heap uses.
 func (h *expiryHeap) bytes() int64 { return int64(cap(h.items)) * expiryItemBytes }
+
+// count brings total up to date.
+func (h *expiryHeap) count() {
+	if n := h.bytes(); n != h.counted && h.total != nil {
+		h.total.Add(n - h.counted)
+		h.counted = n
+	}
+}
 
 // rebuild drops the stale items, and items that say the same thing twice: those
 // of a key that was given the same expiry again and again are not stale. The
@@ -123,4 +136,5 @@ func (h *expiryHeap) shrink() {
 		h.items = append(make([]expiryItem, 0, max(expiryMinLimit, 2*n)), h.items...)
 		h.limit = max(expiryMinLimit, 2*n)
 	}
+	h.count()
 }

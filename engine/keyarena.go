@@ -19,6 +19,7 @@ type keyArena struct {
 	classes   []keyClass
 	heap      []heapKey
 	size      int64 // bytes of the chunks' cells and of the strings in heap
+	holes     int64 // how much of size is cells that were used and freed
 }
 
 const (
@@ -109,6 +110,7 @@ func (a *keyArena) add(key []byte) uint32 {
 	if c.free != 0 {
 		cell = c.free - 1
 		c.free = binary.LittleEndian.Uint16(c.cells[int(cell)*int(c.size):])
+		a.holes -= int64(c.size)
 	} else {
 		cell = c.fresh
 		c.fresh++
@@ -155,6 +157,7 @@ func (a *keyArena) remove(ref, n uint32) {
 	binary.LittleEndian.PutUint16(c.cells[int(cell)*int(c.size):], c.free)
 	c.free = cell + 1
 	c.used--
+	a.holes += int64(c.size)
 	// A chunk that is the only one with room is kept: the next key may need it.
 	if c.used == 0 && (c.next != 0 || c.prev != 0) {
 		a.releaseChunk(number)
@@ -166,6 +169,9 @@ func (a *keyArena) bytes() int64 {
 	return a.size + int64(cap(a.chunks))*keyChunkBytes + int64(cap(a.classes))*keyClassBytes +
 		int64(cap(a.heap))*heapKeyBytes
 }
+
+// freed returns how much of bytes is cells that were used and freed.
+func (a *keyArena) freed() int64 { return a.holes }
 
 func (a *keyArena) addHeap(key []byte) uint32 {
 	place := uint32(len(a.heap))
@@ -208,6 +214,7 @@ func (a *keyArena) releaseChunk(number uint32) {
 	c := &a.chunks[number]
 	a.classes[c.class].chunks--
 	a.size -= int64(len(c.cells))
+	a.holes -= int64(c.fresh) * int64(c.size)
 	*c = keyChunk{next: a.freeChunk}
 	a.freeChunk = number + 1
 }

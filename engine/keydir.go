@@ -30,6 +30,8 @@ type index interface {
 	descend(from []byte, fn func(slot uint32) bool)
 	// bytes is the memory the index uses, without the keys.
 	bytes() int64
+	// freed is how much of bytes is room that deleted keys left.
+	freed() int64
 }
 
 // newIndex returns an empty index of the given type. keyOf returns the key of a

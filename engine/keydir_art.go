@@ -36,6 +36,8 @@ func (x *artIndex) len() int { return x.count }
 
 func (x *artIndex) bytes() int64 { return int64(unsafe.Sizeof(*x)) + x.nodes.bytes() }
 
+func (x *artIndex) freed() int64 { return x.nodes.freed() }
+
 func (x *artIndex) get(key []byte) (slot uint32, ok bool) {
 	ref := x.root
 	depth := uint64(0)

@@ -77,6 +77,15 @@ func (a *artNodes) bytes() int64 {
 	return sum
 }
 
+// freed returns how much of bytes is places of nodes that are gone.
+func (a *artNodes) freed() int64 {
+	sum := a.n3.freed() + a.n7.freed() + a.n11.freed() + a.n19.freed()
+	if a.large != nil {
+		sum += a.large.n47.freed() + a.large.n256.freed()
+	}
+	return sum
+}
+
 // at returns the words of a node.
 func (a *artNodes) at(ref artRef) []uint32 {
 	switch ref.kind() {

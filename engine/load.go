@@ -345,6 +345,7 @@ func (ld *loader) finishTable(shardNumber int, id uint32, t *table, files *fileS
 		return nil
 	}
 	s.tables[number] = t
+	ld.db.countTable(t)
 	s.lastSeq = ld.maxSeq.Load()
 	for slot := range t.slots.cap() {
 		if t.slots.used(slot) {

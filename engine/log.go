@@ -212,6 +212,7 @@ func (l *log) addChunkLocked(n int) *tailChunk {
 		chunks = append(chunks, *old...)
 	}
 	chunks = append(chunks, c)
+	l.db.mem.tail.Add(int64(len(c.buf)))
 	f.tail.Store(&chunks)
 	l.chunk = c
 	return c
@@ -431,6 +432,7 @@ func (l *log) dropTailLocked(f *dataFile, never bool) {
 			break
 		}
 		l.tailBytes.Add(-int64(c.n))
+		l.db.mem.tail.Add(-int64(len(c.buf)))
 		n++
 	}
 	if n > 0 {

@@ -112,7 +112,7 @@ func (r *reaper) reapNamed(c *Collection) {
 	s := &r.db.shards[c.shard.Load()]
 	s.mu.Lock()
 	r.db.colls.remove(c)
-	r.db.collBytes.Add(-c.counted.Swap(0))
+	r.db.forgetCollection(c)
 	s.mu.Unlock()
 	r.reapCollection(c)
 }

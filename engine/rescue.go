@@ -265,6 +265,7 @@ func (l *log) adoptRescued(to *dataFile, old []*dataFile, synced []fileMeta) {
 		if chunks := f.tail.Swap(nil); chunks != nil {
 			for _, c := range *chunks {
 				l.tailBytes.Add(-int64(c.n))
+				l.db.mem.tail.Add(-int64(len(c.buf)))
 			}
 		}
 		if f.log.end > fileHeaderBytes {

@@ -27,6 +27,7 @@ type slab[T any] struct {
 	room  pageSet // pages that have memory and an unused place
 	gone  pageSet // pages that were given back
 	count int
+	holes int   // places that were used and freed; no more than there are unused ones
 	heap  int64 // bytes of the pages' items
 }
 
@@ -96,6 +97,13 @@ func (s *slab[T]) bytes() int64 {
 	return s.heap + int64(cap(s.pages))*slabPageBytes + int64(cap(s.room.words)+cap(s.gone.words))*8
 }
 
+// freed returns how much of bytes is places that were used and freed, not counting
+// those that never were.
+func (s *slab[T]) freed() int64 {
+	var item T
+	return int64(s.holes) * int64(unsafe.Sizeof(item))
+}
+
 // alloc takes an unused number and returns it and its zeroed value.
 func (s *slab[T]) alloc() (number uint32, value *T) {
 	page := s.pageWithRoom()
@@ -110,6 +118,7 @@ func (s *slab[T]) alloc() (number uint32, value *T) {
 		s.room.remove(page)
 	}
 	s.count++
+	s.holes = max(s.holes-1, 0) // low places are used first, and were before
 	return pageBase(page) + place, &p.items[place]
 }
 
@@ -128,6 +137,7 @@ func (s *slab[T]) pageWithRoom() uint32 {
 	if page, ok := s.room.lowest(); ok {
 		return page
 	}
+	s.holes = 0 // what allocs do not fill first is estimated: now it is known
 	page, ok := s.gone.lowest()
 	if ok {
 		s.gone.remove(page)
@@ -155,6 +165,7 @@ func (s *slab[T]) free(number uint32) {
 	p.items[place] = zero
 	p.used[place/64] &^= 1 << (place % 64)
 	s.count--
+	s.holes++
 	s.room.add(page)
 	// A page that is the only one with room is kept: the next value may need it.
 	if p.count() == 0 && s.room.count > 1 {
@@ -166,6 +177,7 @@ func (s *slab[T]) free(number uint32) {
 // the end that have none.
 func (s *slab[T]) releasePage(page uint32) {
 	s.heap -= s.itemBytes(page)
+	s.holes = max(s.holes-int(pagePlaces(page)), 0)
 	s.pages[page] = slabPage[T]{}
 	s.room.remove(page)
 	s.gone.add(page)

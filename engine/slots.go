@@ -55,6 +55,9 @@ func (t *slotTable) cap() uint32 { return t.entries.cap() }
 // len returns the number of slots in use.
 func (t *slotTable) len() int { return t.entries.len() }
 
+// freed returns how much of bytes is room that freed keys left.
+func (t *slotTable) freed() int64 { return t.entries.freed() + t.keys.freed() }
+
 // bytes returns the memory that the table uses, keys included.
 func (t *slotTable) bytes() int64 {
 	return int64(unsafe.Sizeof(*t)) + t.entries.bytes() + t.keys.bytes()

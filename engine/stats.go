@@ -102,5 +102,5 @@ func (db *DB) keydirSize() (colls, bytes int64) {
 		bytes += s.expiry.bytes()
 		s.mu.RUnlock()
 	}
-	return int64(db.colls.len()), bytes + db.collBytes.Load()
+	return int64(db.colls.len()), bytes + db.mem.colls.Load()
 }

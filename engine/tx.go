@@ -187,7 +187,11 @@ func (tx *Tx) settle(at placed) {
 		e := u.table.slots.at(u.slot)
 		if e.flags&flagGhost != 0 {
 			u.table.removeGhost(u.slot)
+			tx.db.countTable(u.table)
 			continue
+		}
+		if u.old.flags&flagGhost != 0 {
+			tx.db.countTable(u.table)
 		}
 		settleEntry(e, at)
 	}
@@ -293,6 +297,7 @@ func (tx *Tx) undoAll() {
 		u := &tx.heads[i]
 		if u.table.slots.used(u.slot) && u.table.slots.at(u.slot).flags&flagGhost != 0 {
 			u.table.removeGhost(u.slot)
+			tx.db.countTable(u.table)
 		}
 	}
 	tx.dropUnnamed()

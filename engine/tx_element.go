@@ -154,15 +154,8 @@ func (tx *Tx) settleElements(files *fileSet, at placed) {
 func (tx *Tx) dropUnnamed() {
 	for _, c := range tx.colls {
 		if tx.db.colls.removeUnnamed(c) {
-			tx.db.collBytes.Add(-c.counted.Swap(0))
+			tx.db.forgetCollection(c)
 			tx.db.reaper.addCollection(c)
 		}
 	}
-}
-
-// countCollection brings DB.collBytes up to date. REQUIRES: the shard of c is
-// locked.
-func (db *DB) countCollection(c *Collection) {
-	n := c.bytes()
-	db.collBytes.Add(n - c.counted.Swap(n))
 }

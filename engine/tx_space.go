@@ -87,6 +87,11 @@ func (tx *Tx) settleMaps(files *fileSet, at placed) {
 			addLive(files.bySlot(u.mapFile), -n)
 		}
 		if u.clear {
+			for _, t := range u.tables {
+				if t != nil {
+					tx.db.forgetTable(t)
+				}
+			}
 			tx.db.reaper.addTables(u.tables)
 		}
 	}

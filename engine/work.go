@@ -207,6 +207,7 @@ func (l *log) dropSealedTail(f *dataFile) {
 	}
 	for _, c := range *chunks {
 		l.tailBytes.Add(-int64(c.n))
+		l.db.mem.tail.Add(-int64(len(c.buf)))
 	}
 	f.tail.Store(nil)
 }
