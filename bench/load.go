@@ -24,9 +24,13 @@ type load struct {
 	clients  int // 0 means 50
 	ready    *fixture
 	before   before // nil if every run can start from what the last one left
+	with     settings
 	short    bool
 	bars     loadBars
 }
+
+// settings are more arguments for each server, in words separated by blanks.
+type settings struct{ redis, bitkv string }
 
 // loadBars are the bars of throughput and of processor time.
 type loadBars struct{ throughput, cpu []bar }
@@ -195,34 +199,54 @@ func (e *env) runLoads(ctx context.Context, t *table, all []load) error {
 		if ctx.Err() != nil {
 			return errors.Join(append(errs, fmt.Errorf("%s: not run: %w", l.rowName(), ctx.Err()))...)
 		}
-		r, err := func() (row, error) {
-			if p == nil {
-				servers, err := e.startPair(ctx)
-				if err != nil {
-					return row{}, err
-				}
-				p = &pair{servers: servers, made: map[string]bool{}}
-			}
-			return e.runLoad(ctx, p, l)
-		}()
+		var r row
+		var err error
+		if p, err = e.pairFor(ctx, p, l.with); err == nil {
+			r, err = e.runLoad(ctx, p, l)
+		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", l.rowName(), err))
 			e.progress("%s failed: %v", l.rowName(), err)
-			if p != nil {
-				errs = append(errs, p.servers[0].stop(), p.servers[1].stop())
-				p = nil
-			}
+			errs = append(errs, fmt.Errorf("%s: %w", l.rowName(), err), p.stop())
+			p = nil
 			continue
 		}
 		t.add(r)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, p.stop())...)
 }
 
-// pair is the two servers of a section, and which fixtures they have.
+// pair is two servers, and which fixtures they have.
 type pair struct {
 	servers [2]*server
+	with    settings
 	made    map[string]bool
+}
+
+// pairFor returns the pair if it runs with these settings, or else a new one.
+func (e *env) pairFor(ctx context.Context, p *pair, with settings) (*pair, error) {
+	if p != nil && p.with == with {
+		return p, nil
+	}
+	if err := p.stop(); err != nil {
+		return nil, err
+	}
+	ofRedis, err := e.start(ctx, redis, strings.Fields(with.redis)...)
+	if err != nil {
+		return nil, err
+	}
+	ours, err := e.start(ctx, bitkv, strings.Fields(with.bitkv)...)
+	if err != nil {
+		return nil, errors.Join(err, ofRedis.stop())
+	}
+	return &pair{servers: [2]*server{ofRedis, ours}, with: with, made: map[string]bool{}}, nil
+}
+
+// stop ends both servers, if there are any.
+func (p *pair) stop() error {
+	if p == nil {
+		return nil
+	}
+	return errors.Join(p.servers[0].stop(), p.servers[1].stop())
 }
 
 // runLoad measures one load in interleaved rounds.
@@ -280,20 +304,22 @@ func (e *env) prepareAndRun(ctx context.Context, p *pair, l load, i, requests in
 // calibrate returns how many requests take about the time of one run, the same
 // for both servers. It warms them up, too.
 func (e *env) calibrate(ctx context.Context, p *pair, l load) (int, error) {
+	const enough = 0.2 // of a run, to know the rate by
 	least := l.clientCount() * l.pipeline
 	perSecond := 0.0
 	for i := range p.servers {
-		// Twice: the first run is short, so that a slow command takes no minutes.
-		requests := least
-		for _, share := range []float64{0.1, 0.3} {
+		for requests := least; ; {
 			f, err := e.prepareAndRun(ctx, p, l, i, requests)
 			if err != nil {
 				return 0, err
 			}
-			requests = requestsFor(f.perSecond, share*e.o.duration.Seconds(), least)
-			if share > 0.1 {
+			if float64(requests)/f.perSecond >= enough*e.o.duration.Seconds() {
 				perSecond += f.perSecond / float64(len(p.servers))
+				break
 			}
+			// A short run says little about the rate: no more than a step from it.
+			next := requestsFor(f.perSecond, 2*enough*e.o.duration.Seconds(), least)
+			requests = min(max(next, 2*requests), 20*requests)
 		}
 	}
 	return requestsFor(perSecond, e.o.duration.Seconds(), least), nil

@@ -19,7 +19,8 @@
 // its own (section.go says how to write one, and lists them). A row has cells,
 // one for each column of its table; a cell has the figures of each round for both
 // sides and the bars they have to meet (result.go). With -write the results go to
-// docs/benchmarks.md (report.go).
+// docs/benchmarks.md, with plots (report.go, plot.go), and to a JSON file beside
+// them (store.go): a later run of some rows replaces these rows only.
 package main
 
 import (
@@ -59,7 +60,7 @@ func parseFlags() options {
 	flag.StringVar(&o.redis, "redis", "redis-server", "the redis-server `binary`")
 	flag.BoolVar(&o.full, "full", false, "every row, in more and longer rounds")
 	flag.BoolVar(&o.list, "list", false, "print the names of the rows and stop")
-	flag.StringVar(&o.write, "write", "", "also write the results to this markdown `file`")
+	flag.StringVar(&o.write, "write", "", "also write the results to this markdown `file`, with plots beside it")
 	flag.IntVar(&o.keys, "keys", 1_000_000, "the `number` of keys")
 	flag.IntVar(&o.bigKeys, "big-keys", 10_000_000, "the `number` of keys of the section big")
 	flag.IntVar(&o.rounds, "rounds", 0, "the `number` of rounds (3, with -full 5)")
@@ -119,16 +120,29 @@ func bench(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	res := &results{Machine: machineInfo(ctx, o)}
-	err = runSections(ctx, o, dir, sections(), func(t *table) error {
-		res.add(t)
-		return nil
-	})
-	text := res.markdown()
-	fmt.Print(text)
+	all := sections()
+	now := &results{Machine: machineInfo(ctx, o)}
+	whole := &results{} // with what earlier runs have written
 	if o.write != "" {
-		err = errors.Join(err, os.WriteFile(o.write, []byte(text), 0o644))
+		if whole, err = readResults(o.write); err != nil {
+			return err
+		}
 	}
+	whole.Machine = now.Machine
+	at := measured(ctx)
+	err = runSections(ctx, o, dir, all, func(t *table) error {
+		for i := range t.Rows {
+			t.Rows[i].Measured = at
+		}
+		now.Tables = append(now.Tables, t)
+		if o.write == "" {
+			return nil
+		}
+		merged := *t // keeps old rows, which are none of this run's
+		whole.merge(&merged, all)
+		return whole.write(o.write) // after each section: what is measured is not lost
+	})
+	fmt.Print(now.text())
 	return err
 }
 

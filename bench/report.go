@@ -7,32 +7,33 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
 
-// results are the tables of a report, and where they were measured.
-type results struct {
-	Machine []string `json:"machine"`
-	Tables  []*table `json:"tables"`
-}
-
-func (r *results) add(t *table) { r.Tables = append(r.Tables, t) }
-
 // machineInfo says where the figures were measured.
 func machineInfo(ctx context.Context, o options) []string {
 	info := []string{
-		"date: " + time.Now().UTC().Format(time.DateOnly),
 		fmt.Sprintf("processors: %d, %s", runtime.NumCPU(), procField("/proc/cpuinfo", "model name")),
 		"memory: " + procField("/proc/meminfo", "MemTotal"),
 		"go: " + runtime.Version(),
 	}
-	for _, cmd := range [][]string{{"uname", "-sr"}, {o.redis, "--version"}, {"git", "describe", "--always", "--dirty"}} {
+	for _, cmd := range [][]string{{"uname", "-sr"}, {o.redis, "--version"}} {
 		if out, err := exec.CommandContext(ctx, cmd[0], cmd[1:]...).Output(); err == nil {
 			info = append(info, cmd[0]+": "+strings.TrimSpace(string(out)))
 		}
 	}
 	return info
+}
+
+// measured says when and at which commit of this repository.
+func measured(ctx context.Context) string {
+	text := time.Now().UTC().Format(time.DateOnly)
+	if out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output(); err == nil {
+		text += " " + strings.TrimSpace(string(out))
+	}
+	return text
 }
 
 // procField returns what follows a name and a colon in a file of /proc.
@@ -49,8 +50,8 @@ func procField(file, name string) string {
 	return "unknown"
 }
 
-// markdown is the tables.
-func (r *results) markdown() string {
+// text is what is printed: the machine, the tables and how many bars are met.
+func (r *results) text() string {
 	var out strings.Builder
 	for _, line := range r.Machine {
 		fmt.Fprintf(&out, "- %s\n", line)
@@ -58,7 +59,119 @@ func (r *results) markdown() string {
 	for _, t := range r.Tables {
 		t.markdown(&out)
 	}
+	r.summary(&out)
 	return out.String()
+}
+
+// page is the whole page of docs: the same, and how it was measured, with plots,
+// which are in the directory.
+func (r *results) page(dir string) string {
+	var out strings.Builder
+	out.WriteString(pageHead)
+	for _, line := range r.Machine {
+		fmt.Fprintf(&out, "- %s\n", line)
+	}
+	r.summary(&out)
+	for _, t := range r.Tables {
+		t.markdown(&out)
+		t.provenance(&out)
+		for _, c := range t.charts() {
+			fmt.Fprintf(&out, "\n![%s](%s/%s.svg)\n", c.title, dir, c.name)
+		}
+	}
+	r.commands(&out)
+	return out.String()
+}
+
+const pageHead = `# Benchmarks
+
+Written by ` + "`make bench-full`" + `, which measures this server beside redis-server, on one machine with the clients: both run,
+one of them is loaded, then the other, for several rounds. Redis runs with appendonly yes, and both sync every second, unless
+a table says otherwise. Figures are medians of the rounds; a ratio is ours to Redis's (or to what the column names), of the
+medians, with the least and the greatest ratio of a round. For throughput more is better; for processor time, latency,
+memory and disk less. CPU is the server's user and system time. The bars are the project's own: issue 3 on collections,
+issue 4 on speed and memory.
+
+[profiles.md](profiles.md) says where the processor time and the memory go.
+
+`
+
+// provenance says which rows are not of the same run as the others.
+func (t *table) provenance(out *strings.Builder) {
+	by := map[string][]string{}
+	var order []string
+	for _, r := range t.Rows {
+		if by[r.Measured] == nil {
+			order = append(order, r.Measured)
+		}
+		by[r.Measured] = append(by[r.Measured], r.Name)
+	}
+	if len(order) == 1 {
+		fmt.Fprintf(out, "\nMeasured at %s.\n", order[0])
+		return
+	}
+	for _, measured := range order {
+		fmt.Fprintf(out, "\nMeasured at %s: %s.\n", measured, strings.Join(by[measured], "; "))
+	}
+}
+
+// summary counts the bars of each source, and lists those that are not met.
+func (r *results) summary(out *strings.Builder) {
+	type count struct{ met, all int }
+	counts := map[string]*count{}
+	var sources, missed []string
+	for _, t := range r.Tables {
+		for _, row := range t.Rows {
+			for i, c := range row.Cells {
+				for _, b := range c.Bars {
+					source := pick(b.Source == "", "other bars", b.Source)
+					if counts[source] == nil {
+						counts[source] = &count{}
+						sources = append(sources, source)
+					}
+					counts[source].all++
+					if b.met(c) {
+						counts[source].met++
+						continue
+					}
+					what := strings.TrimSpace(row.Name + " " + t.Columns[i].Name)
+					missed = append(missed, fmt.Sprintf("| %s: %s | %s | %s | %s |", t.Section, what, source, b, b.figure(c)))
+				}
+			}
+		}
+	}
+	if len(sources) == 0 {
+		return
+	}
+	slices.Sort(sources)
+	out.WriteString("\n## The bars\n\n")
+	for _, source := range sources {
+		fmt.Fprintf(out, "- %s: %d of %d met\n", source, counts[source].met, counts[source].all)
+	}
+	if len(missed) > 0 {
+		fmt.Fprintf(out, "\n| not met | by | bar | measured |\n|---|---|---|--:|\n%s\n", strings.Join(missed, "\n"))
+	}
+}
+
+// figure is the number the bar is about, as text.
+func (b bar) figure(c cell) string {
+	if v := c.of(b.Of); !math.IsNaN(v) {
+		return fmt.Sprintf("%.2f", v)
+	}
+	return "not measured"
+}
+
+// commands lists what the rows ran, for doing it by hand.
+func (r *results) commands(out *strings.Builder) {
+	out.WriteString("\n## The commands\n\n`make bench` runs the most telling rows in under 5 minutes, `make bench-full` all of them, and\n" +
+		"`make bench BENCH='-only lpush,rpop -rounds 5'` some. The rows that redis-benchmark measures, on port 6379:\n\n")
+	for _, t := range r.Tables {
+		for _, row := range t.Rows {
+			if row.Command != "" {
+				fmt.Fprintf(out, "- %s: `%s`\n", row.Name, row.Command)
+			}
+		}
+	}
 }
 
 // markdown writes one table. A column has as many parts as its cells need: the

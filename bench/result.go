@@ -25,10 +25,10 @@ type column struct {
 
 // row has a cell for each column of its table.
 type row struct {
-	Name    string `json:"name"`
-	Command string `json:"command,omitempty"` // what to type to run it by hand
-	Commit  string `json:"commit,omitempty"`  // what it was measured at; set by the harness
-	Cells   []cell `json:"cells"`
+	Name     string `json:"name"`
+	Command  string `json:"command,omitempty"`  // what to type to run it by hand
+	Measured string `json:"measured,omitempty"` // when and at what commit; set by the harness
+	Cells    []cell `json:"cells"`
 }
 
 // cell is one quantity, once for each round. Base is empty for a quantity that

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -50,6 +51,8 @@ func sections() []*section {
 	return []*section{
 		stringsSection(),
 		collectionsSection(),
+		threadsSection(),
+		alwaysSection(),
 		memorySection(),
 		latencySection(),
 		bigSection(),
@@ -71,12 +74,16 @@ func (s *section) selected(o options) []string {
 
 // matches reports whether the name has every word of one of the comma-separated
 // terms. The beginning of a word is enough: lrange is LRANGE_100, set is not HSET.
+// A number stands for itself: 1 is not 16.
 func matches(terms, name string) bool {
 	have := words(name)
 	for term := range strings.SplitSeq(terms, ",") {
 		all := strings.TrimSpace(term) != ""
 		for _, word := range words(term) {
-			all = all && slices.ContainsFunc(have, func(h string) bool { return strings.HasPrefix(h, word) })
+			_, notNumber := strconv.Atoi(word)
+			all = all && slices.ContainsFunc(have, func(h string) bool {
+				return h == word || notNumber != nil && strings.HasPrefix(h, word)
+			})
 		}
 		if all {
 			return true
@@ -168,11 +175,23 @@ func runSections(ctx context.Context, o options, dir string, all []*section, don
 		errs = append(errs, err)
 		if t != nil {
 			t.Section = s.name
-			errs = append(errs, done(t))
+			errs = append(errs, t.complete(), done(t))
 		}
 		c.finish(s.estimate(o))
 	}
 	return errors.Join(errs...)
+}
+
+// complete reports rows that do not fit their table: a bug of the section's.
+func (t *table) complete() error {
+	var err error
+	t.Rows = slices.DeleteFunc(t.Rows, func(r row) bool {
+		if len(r.Cells) != len(t.Columns) {
+			err = errors.Join(err, fmt.Errorf("%s: %s has %d cells for %d columns", t.Section, r.Name, len(r.Cells), len(t.Columns)))
+		}
+		return len(r.Cells) != len(t.Columns)
+	})
+	return err
 }
 
 // measure runs one section in an environment of its own.

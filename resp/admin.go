@@ -45,6 +45,9 @@ func newAdmin(s *Server) *admin {
 	a.lastSave.Store(time.Now().Unix())
 	a.saveTook.Store(-1)
 	a.mergeTook.Store(-1)
+	m := readMemory()
+	a.sampler.startUsed.Store(m.used())
+	a.sampler.peakUsed.Store(m.used())
 	return a
 }
 
@@ -55,15 +58,10 @@ func (a *admin) tick(now time.Time) {
 		return
 	}
 	a.sampler.sample(now, a.srv)
-	a.srv.sampleMemory()
 }
 
 // reset sets back what CONFIG RESETSTAT sets back, beside the counters.
-func (a *admin) reset() {
-	a.sampler.reset()
-	m := a.srv.memoryUsed()
-	a.srv.memory.peak.Store(m.total())
-}
+func (a *admin) reset() { a.sampler.reset() }
 
 // runningSeconds is how long ago something began, -1 if it does not run.
 func (a *admin) runningSeconds(started *atomic.Int64) int64 {

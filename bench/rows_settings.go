@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// threadsSection is deep pipelines, with and without a second thread for them.
+func threadsSection() *section {
+	return loadSection("threads", time.Minute, table{
+		Title: "Deep pipelines and io-threads",
+		Intro: "io-threads is the setting of that name, which both have.",
+	}, func(o options) []load {
+		set := load{test: "set", size: 64, pipeline: 100, space: o.keys, ready: keys(64)}
+		one, both, ours := set, set, set
+		one.name = "SET 64 B, one io-thread"
+		both.name, both.short, both.bars.throughput = "SET 64 B, two io-threads", true, issue4(atLeast(2.0))
+		both.with = settings{redis: "--io-threads 2", bitkv: "--io-threads 2"}
+		ours.name, ours.with = "SET 64 B, two io-threads beside Redis with one", settings{bitkv: "--io-threads 2"}
+		return []load{one, both, ours}
+	})
+}
+
+// The rows of the section always.
+const alwaysMany, alwaysOne, alwaysShared = "SET 64 B, 50 clients -P 1", "SET 64 B, one client -P 1", "bitkv: 50 clients (base: one)"
+
+// alwaysSection is appendfsync always, where what counts is how many writes share
+// one sync.
+func alwaysSection() *section {
+	return &section{
+		name:  "always",
+		rows:  []string{alwaysMany, alwaysOne, alwaysShared},
+		short: []string{alwaysMany},
+		cost:  time.Minute,
+		run:   runAlways,
+	}
+}
+
+func runAlways(ctx context.Context, e *env) (*table, error) {
+	t := &table{
+		Title: "appendfsync always", Base: "Redis", Ours: "bitkv", Columns: loadColumns(),
+		Intro: "Both servers with appendfsync always.",
+	}
+	p, err := e.pairFor(ctx, nil, settings{redis: "--appendfsync always", bitkv: "--appendfsync always"})
+	if err != nil {
+		return nil, err
+	}
+	load50 := load{name: "SET 64 B, 50 clients", test: "set", size: 64, pipeline: 1, space: e.o.keys}
+	load1 := load50
+	load1.name, load1.clients = "SET 64 B, one client", 1
+	load50.bars.throughput = issue4(atLeast(1.1))
+	var errs []error
+	ours := map[string][]float64{}
+	for _, l := range []load{load50, load1} {
+		if !e.wants(l.rowName()) && !e.wants(alwaysShared) {
+			continue
+		}
+		r, err := e.runLoad(ctx, p, l)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		ours[l.rowName()] = r.Cells[0].Ours
+		if e.wants(l.rowName()) {
+			t.add(r)
+		}
+	}
+	if e.wants(alwaysShared) && len(ours) == 2 {
+		shared := cell{Base: ours[alwaysOne], Ours: ours[alwaysMany], Bars: issue4(atLeast(20))}
+		t.add(row{Name: alwaysShared, Cells: []cell{shared, {}, {}}})
+	}
+	return t, errors.Join(errs...)
+}
