@@ -8,6 +8,7 @@ DATA          ?= data
 FUZZTIME      ?= 30s
 UNITS         ?=
 BENCH         ?=
+MODEL         ?= 1000000
 
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT       := mvdan.cc/gofumpt@v0.12.0
@@ -20,7 +21,7 @@ GOLANGCI_DIR  := $(CURDIR)/.cache/golangci-lint-$(GOLANGCI_VER)
 # are those that run a server built with the race detector as well, DRIVEN those
 # that run with the portable driver as well.
 UNIT          = $(filter-out bitkv/tests,$(shell $(GO) list ./...))
-RACED         := Transcripts|Differential|Kill9|GoRedis|BadInput|Linearizable|MaxClients
+RACED         := Transcripts|Differential|Model$$|Kill9|GoRedis|BadInput|Linearizable|MaxClients
 DRIVEN        := Transcripts|GoRedis|BadInput|MaxClients|RedisCLI
 
 # The units of Redis's own suite that take seconds: `make test` runs these, and
@@ -28,7 +29,7 @@ DRIVEN        := Transcripts|GoRedis|BadInput|MaxClients|RedisCLI
 QUICK_UNITS   := type/string type/incr type/hash type/set protocol quit
 
 .DEFAULT_GOAL := help
-.PHONY: help build release run test race fuzz crash diff clients redis-suite bench bench-full lint fmt check deps clean
+.PHONY: help build release run test race fuzz crash diff model clients redis-suite bench bench-full lint fmt check deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,7 +56,7 @@ test: deps build ## vet and every test; installs redis-server and other tools if
 	scripts/redis-suite $(QUICK_UNITS)
 	$(GO) test -race -timeout 20m $(UNIT)
 	BITKV_TEST_DRIVER=net $(GO) test -race -timeout 20m ./resp
-	BITKV_TEST_RACE=1 BITKV_DIFF_COMMANDS=50000 BITKV_CRASH_CYCLES=30 BITKV_LINEAR_HISTORIES=30 \
+	BITKV_TEST_RACE=1 BITKV_DIFF_COMMANDS=50000 BITKV_MODEL_COMMANDS=5000 BITKV_CRASH_CYCLES=30 BITKV_LINEAR_HISTORIES=30 \
 		$(GO) test -count=1 -timeout 20m -run '$(RACED)' ./tests
 
 race: deps ## every test with the race detector, in the tests and in the server they start
@@ -76,6 +77,9 @@ crash: deps ## kill -9 at random moments; BITKV_CRASH_CYCLES=300
 
 diff: deps ## random commands against redis-server; BITKV_DIFF_COMMANDS=200000
 	$(GO) test -count=1 -timeout 120m -v -run Differential ./tests
+
+model: deps ## random commands with merges, restarts and kill -9 between them, against redis-server; MODEL=1000000 commands
+	BITKV_MODEL_COMMANDS=$(MODEL) $(GO) test -count=1 -timeout 240m -v -run 'Model$$' ./tests
 
 clients: deps ## clients of several languages against the server, and against redis-server
 	@scripts/deps.sh clients

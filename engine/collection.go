@@ -81,6 +81,16 @@ func (c *Collection) sortKey(subkey []byte) uint64 {
 	return hashSubkey(c.seed, subkey)
 }
 
+// scoreKey returns the number by which the order by value sorts a value first: the
+// value itself, but that the two in the middle are equal. Of floating-point numbers
+// made comparable these are -0 and 0.
+func scoreKey(value location) uint64 {
+	if value == 1<<63-1 {
+		return 1 << 63
+	}
+	return uint64(value)
+}
+
 // find returns the element with a subkey, or nil. The pointer is valid until the
 // element is deleted. What it points to may be changed, except the loc of an
 // element in OrderScore.
@@ -100,9 +110,9 @@ func (c *Collection) put(subkey []byte, v element) (e *element, isNew bool) {
 	ref, found := c.main.find(key, subkey)
 	if found {
 		e = c.elems.elements.at(ref)
-		if c.id.Order() == OrderScore && e.loc != v.loc {
-			c.score.remove(uint64(e.loc), subkey)
-			c.score.insert(uint64(v.loc), subkey, ref)
+		if c.id.Order() == OrderScore && scoreKey(e.loc) != scoreKey(v.loc) {
+			c.score.remove(scoreKey(e.loc), subkey)
+			c.score.insert(scoreKey(v.loc), subkey, ref)
 		}
 		v.keyLen, v.keyRef = e.keyLen, e.keyRef
 		*e = v
@@ -113,7 +123,7 @@ func (c *Collection) put(subkey []byte, v element) (e *element, isNew bool) {
 	*e = v
 	c.main.insert(key, subkey, ref)
 	if c.id.Order() == OrderScore {
-		c.score.insert(uint64(v.loc), subkey, ref)
+		c.score.insert(scoreKey(v.loc), subkey, ref)
 	}
 	return e, true
 }
@@ -129,7 +139,7 @@ func (c *Collection) delete(subkey []byte) bool {
 	e := c.elems.elements.at(ref)
 	c.main.remove(key, subkey)
 	if c.id.Order() == OrderScore {
-		c.score.remove(uint64(e.loc), subkey)
+		c.score.remove(scoreKey(e.loc), subkey)
 	}
 	c.elems.keys.remove(e.keyRef, e.keyLen)
 	c.elems.elements.free(ref)
@@ -255,7 +265,7 @@ func (c *Collection) AtScore(i int) Element {
 // RankScore is Rank in the order by value and subkey: value is 8 bytes.
 // REQUIRES: OrderScore.
 func (c *Collection) RankScore(value, subkey []byte) (int, bool) {
-	return c.score.rank(uint64(inlineLocation(value)), subkey)
+	return c.score.rank(scoreKey(inlineLocation(value)), subkey)
 }
 
 // AscendScore is Ascend in the order by value and subkey. A nil value is before

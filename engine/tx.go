@@ -20,7 +20,8 @@ const (
 	// OrderBytes sorts by the bytes of the subkey.
 	OrderBytes Order = 1
 	// OrderScore sorts as OrderHash, and keeps a second order by value (which is
-	// 8 bytes, compared as bytes) and then by the bytes of the subkey.
+	// 8 bytes, compared as bytes) and then by the bytes of the subkey. The two values
+	// in the middle, 7fff... and 8000..., are equal in that order.
 	OrderScore Order = 2
 )
 
@@ -457,6 +458,12 @@ func (db *DB) readFailed(err error) error {
 	db.checksumErrors.Add(1)
 	return err
 }
+
+// SetTag changes the caller's type mark of a key in the keydir alone: it is not a
+// write, nothing goes to the log, and after Open, or a Rollback of something else
+// that wrote the key, it is what it was. A later write of the head may put it on
+// disk. REQUIRES: the transaction is for writing.
+func (tx *Tx) SetTag(h *Head, tag uint8) { h.entry.tag, h.Tag = tag, tag }
 
 // SetClock sets the access clock of a key; it needs only the read lock, and it
 // is not a write: nothing goes to the log.

@@ -45,9 +45,6 @@ func newAdmin(s *Server) *admin {
 	a.lastSave.Store(time.Now().Unix())
 	a.saveTook.Store(-1)
 	a.mergeTook.Store(-1)
-	m := readMemory()
-	a.sampler.startUsed.Store(m.used())
-	a.sampler.peakUsed.Store(m.used())
 	return a
 }
 
@@ -58,10 +55,15 @@ func (a *admin) tick(now time.Time) {
 		return
 	}
 	a.sampler.sample(now, a.srv)
+	a.srv.sampleMemory()
 }
 
 // reset sets back what CONFIG RESETSTAT sets back, beside the counters.
-func (a *admin) reset() { a.sampler.reset() }
+func (a *admin) reset() {
+	a.sampler.reset()
+	m := a.srv.memoryUsed()
+	a.srv.memory.peak.Store(m.total())
+}
 
 // runningSeconds is how long ago something began, -1 if it does not run.
 func (a *admin) runningSeconds(started *atomic.Int64) int64 {

@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// memoryBindings are the subcommands of MEMORY. Memory is Go's: the values are
-// those of its runtime, under the names of Redis that say the same.
+// memoryBindings are the subcommands of MEMORY. What is used is
+// counted (memory.go); what there is besides is Go's, and told under the names of
+// Redis that say the same of its allocator.
 var memoryBindings = map[string]binding{
 	"memory|usage":        {run: cmdMemoryUsage},
 	"memory|stats":        {run: cmdMemoryStats},
@@ -51,16 +52,10 @@ func cmdMemoryUsage(c *client, args [][]byte) {
 
 func cmdMemoryStats(c *client, _ [][]byte) {
 	s := c.srv
-	e := c.engineStats()
-	p := &s.admin.sampler
-	m := readMemory()
-	used := m.used()
-	p.sawUsed(used)
-	peak, start := p.peakUsed.Load(), p.startUsed.Load()
+	u, m := s.sampleMemory(), readMemory()
+	used, peak, start := u.total(), s.memory.peak.Load(), s.memory.start.Load()
 	rss, rssFile := residentBytes()
-	clients := s.clientMemory()
-	overhead := min(start+clients, used)
-	grown := max(used-start, 0) // a collection of garbage may leave less than at the start
+	anonymous := rss - rssFile
 	keys := int64(0)
 	if store := s.loadedStore(); store != nil {
 		for db := range store.Databases() {
@@ -69,7 +64,7 @@ func cmdMemoryStats(c *client, _ [][]byte) {
 	}
 	perKey := int64(0)
 	if keys > 0 {
-		perKey = grown / keys
+		perKey = u.dataset() / keys
 	}
 	type stat struct {
 		name  string
@@ -81,18 +76,22 @@ func cmdMemoryStats(c *client, _ [][]byte) {
 		{"startup.allocated", start},
 		{"replication.backlog", int64(0)},
 		{"clients.slaves", int64(0)},
-		{"clients.normal", clients},
+		{"clients.normal", u.clients},
 		{"cluster.links", int64(0)},
-		{"aof.buffer", e.TailBytes},
+		{"aof.buffer", u.data.Tail},
 		{"lua.caches", int64(0)},
 		{"functions.caches", int64(0)},
-		{"overhead.db.keydir", e.KeydirBytes},
-		{"overhead.total", overhead},
+		{"overhead.total", u.overhead()},
 		{"db.dict.rehashing.count", int64(0)},
 		{"keys.count", keys},
 		{"keys.bytes-per-key", perKey},
-		{"dataset.bytes", used - overhead},
-		{"dataset.percentage", 100 * ratio(used-overhead, grown)},
+		{"dataset.bytes", u.dataset()},
+		{"dataset.keys", u.data.Keys},
+		{"dataset.keys.free", u.data.Holes},
+		{"dataset.collections", u.data.Collections},
+		{"dataset.expiry", u.data.Expiry},
+		{"dataset.cache", u.data.Cache},
+		{"dataset.percentage", 100 * ratio(u.dataset(), max(used-start, u.dataset()))},
 		{"peak.percentage", 100 * ratio(used, peak)},
 		{"allocator.allocated", m.objects},
 		{"allocator.active", m.objects + m.unused},
@@ -101,10 +100,10 @@ func cmdMemoryStats(c *client, _ [][]byte) {
 		{"allocator-fragmentation.bytes", m.unused},
 		{"allocator-rss.ratio", ratio(m.resident(), m.objects+m.unused)},
 		{"allocator-rss.bytes", m.resident() - m.objects - m.unused},
-		{"rss-overhead.ratio", ratio(rss, m.resident())},
-		{"rss-overhead.bytes", rss - m.resident()},
-		{"fragmentation", ratio(rss-rssFile, used)},
-		{"fragmentation.bytes", rss - rssFile - used},
+		{"rss-overhead.ratio", ratio(anonymous, m.resident())},
+		{"rss-overhead.bytes", anonymous - m.resident()},
+		{"fragmentation", ratio(anonymous, used)},
+		{"fragmentation.bytes", anonymous - used},
 	}
 	c.mapHeader(len(stats))
 	for _, st := range stats {
@@ -120,10 +119,10 @@ func cmdMemoryStats(c *client, _ [][]byte) {
 
 // cmdMemoryDoctor says what is odd about the memory, if anything is.
 func cmdMemoryDoctor(c *client, _ [][]byte) {
-	m := readMemory()
+	u := c.srv.sampleMemory()
 	rss, rssFile := residentBytes()
 	anonymous := rss - rssFile
-	used, peak := m.used(), c.srv.admin.sampler.peakUsed.Load()
+	used, peak := u.total(), c.srv.memory.peak.Load()
 	if used < 5<<20 {
 		c.verbatim("txt", "This instance uses very little memory; there is nothing to say about it.\n")
 		return
@@ -137,7 +136,11 @@ func cmdMemoryDoctor(c *client, _ [][]byte) {
 		fmt.Fprintf(&b, "* Slack: %s are resident for %s in use. The garbage collector works with that slack; "+
 			"a lower gogc, or go-memlimit, makes it smaller.\n", humanBytes(anonymous), humanBytes(used))
 	}
-	if clients := c.srv.clientMemory(); clients > 100<<20 {
+	if free := u.data.Holes; free > used/2 && free > 64<<20 {
+		fmt.Fprintf(&b, "* Holes: %s of the keydir is room that deleted keys left. New keys use it; a restart "+
+			"gives it back.\n", humanBytes(free))
+	}
+	if clients := u.clients; clients > 100<<20 {
 		fmt.Fprintf(&b, "* Clients: their buffers hold %s. CLIENT LIST shows which; "+
 			"client-output-buffer-limit and client-query-buffer-limit bound them.\n", humanBytes(clients))
 	}

@@ -236,7 +236,7 @@ func TestMemoryCommand(t *testing.T) {
 	c.want("MEMORY PURGE", "+OK\r\n")
 	c.do("HELLO 3")
 	got := c.do("MEMORY STATS")
-	if !strings.HasPrefix(got, "%29\r\n") || !strings.Contains(got, "$10\r\nkeys.count\r\n:1\r\n") || !strings.Contains(got, "$13\r\nfragmentation\r\n,") {
+	if !strings.HasPrefix(got, "%33\r\n") || !strings.Contains(got, "$10\r\nkeys.count\r\n:1\r\n") || !strings.Contains(got, "$13\r\nfragmentation\r\n,") {
 		t.Errorf("MEMORY STATS: %q", got)
 	}
 	for _, line := range []string{"MEMORY DOCTOR", "MEMORY MALLOC-STATS"} {

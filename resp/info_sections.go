@@ -91,25 +91,27 @@ func infoClients(c *client, t *infoText) {
 func infoMemory(c *client, t *infoText) {
 	s := c.srv
 	cfg := s.config.Load()
-	p := &s.admin.sampler
-	m := readMemory()
-	used := m.used()
-	p.sawUsed(used)
-	peak, start := p.peakUsed.Load(), p.startUsed.Load()
+	u, m := s.sampleMemory(), readMemory()
+	used, peak, start := u.total(), s.memory.peak.Load(), s.memory.start.Load()
 	rss, rssFile := residentBytes()
 	anonymous := rss - rssFile
-	clients := s.clientMemory()
-	overhead := min(start+clients, used)
-	grown := max(used-start, 0) // a collection of garbage may leave less than at the start
 	t.title("Memory")
 	t.bytes("used_memory", used)
-	t.bytes("used_memory_rss", rss)
+	// Pages of mapped data files are the page cache's, which gives them back when
+	// somebody needs memory: they are beside what the process has, not part of it.
+	t.bytes("used_memory_rss", anonymous)
+	t.bytes("used_memory_rss_file", rssFile)
 	t.bytes("used_memory_peak", peak)
 	t.percent("used_memory_peak_perc", used, peak)
-	t.int("used_memory_overhead", overhead)
+	t.int("used_memory_overhead", u.overhead())
 	t.int("used_memory_startup", start)
-	t.int("used_memory_dataset", used-overhead)
-	t.percent("used_memory_dataset_perc", used-overhead, grown)
+	t.int("used_memory_dataset", u.dataset())
+	t.percent("used_memory_dataset_perc", u.dataset(), max(used-start, u.dataset()))
+	t.int("used_memory_keys", u.data.Keys)
+	t.int("used_memory_collections", u.data.Collections)
+	t.int("used_memory_expiry", u.data.Expiry)
+	t.int("used_memory_cache", u.data.Cache)
+	t.int("free_memory_keys", u.data.Holes)
 	t.int("allocator_allocated", m.objects)
 	t.int("allocator_active", m.objects+m.unused)
 	t.int("allocator_resident", m.resident())
@@ -130,18 +132,17 @@ func infoMemory(c *client, t *infoText) {
 	t.int("allocator_frag_bytes", m.unused)
 	t.float("allocator_rss_ratio", ratio(m.resident(), m.objects+m.unused), 2)
 	t.int("allocator_rss_bytes", m.resident()-m.objects-m.unused)
-	t.float("rss_overhead_ratio", ratio(rss, m.resident()), 2)
-	t.int("rss_overhead_bytes", rss-m.resident())
-	// Pages of mapped data files are the page cache's, not fragmentation.
+	t.float("rss_overhead_ratio", ratio(anonymous, m.resident()), 2)
+	t.int("rss_overhead_bytes", anonymous-m.resident())
 	t.float("mem_fragmentation_ratio", ratio(anonymous, used), 2)
 	t.int("mem_fragmentation_bytes", anonymous-used)
-	t.int("mem_not_counted_for_evict", 0)
+	t.int("mem_not_counted_for_evict", u.data.Tail)
 	t.int("mem_replication_backlog", 0)
 	t.int("mem_total_replication_buffers", 0)
 	t.int("mem_clients_slaves", 0)
-	t.int("mem_clients_normal", clients)
+	t.int("mem_clients_normal", u.clients)
 	t.int("mem_cluster_links", 0)
-	t.int("mem_aof_buffer", t.engine.TailBytes)
+	t.int("mem_aof_buffer", u.data.Tail)
 	t.str("mem_allocator", runtime.Version())
 	t.int("active_defrag_running", 0)
 	t.int("lazyfree_pending_objects", int64(t.engine.Reaping))
@@ -154,17 +155,6 @@ func ratio(a, b int64) float64 {
 		return 0
 	}
 	return float64(a) / float64(b)
-}
-
-// clientMemory is what the clients' buffers hold.
-func (s *Server) clientMemory() int64 {
-	sum := int64(0)
-	s.eachClient(func(c *client) bool {
-		sum += c.queryLen.Load() + c.queryFree.Load() + c.argvMem.Load() + c.multiMem.Load() +
-			c.replyCap.Load() + c.out.pending.Load()
-		return true
-	})
-	return sum
 }
 
 func infoPersistence(c *client, t *infoText) {

@@ -2,22 +2,16 @@ package resp
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// sampler takes samples of counters ten times a second, for the rates of INFO,
-// and of memory once a second, for its peak.
+// sampler takes samples of counters ten times a second, for the rates of INFO.
 type sampler struct {
-	startUsed atomic.Int64 // memory in use when the server was made
-	peakUsed  atomic.Int64
-
 	mu       sync.Mutex // guards following
 	last     time.Time
 	lastSeen [rateCount]int64
 	rates    [rateCount][rateSamples]float64 // per second
 	next     int
-	ticks    int
 }
 
 // rateSamples is how many samples a rate is the average of: 1.6 seconds.
@@ -48,23 +42,7 @@ func (p *sampler) sample(now time.Time, s *Server) {
 		p.next = (p.next + 1) % rateSamples
 	}
 	p.last, p.lastSeen = now, seen
-	p.ticks++
-	memoryToo := p.ticks%10 == 1
 	p.mu.Unlock()
-	if memoryToo {
-		m := readMemory()
-		p.sawUsed(m.used())
-	}
-}
-
-// sawUsed keeps the peak of the memory in use.
-func (p *sampler) sawUsed(used int64) {
-	for {
-		peak := p.peakUsed.Load()
-		if used <= peak || p.peakUsed.CompareAndSwap(peak, used) {
-			return
-		}
-	}
 }
 
 // rate returns a rate per second, averaged over the samples.
@@ -78,12 +56,10 @@ func (p *sampler) rate(which int) float64 {
 	return sum / rateSamples
 }
 
-// reset forgets the samples and the peak.
+// reset forgets the samples.
 func (p *sampler) reset() {
 	p.mu.Lock()
 	p.rates = [rateCount][rateSamples]float64{}
 	p.last = time.Time{}
 	p.mu.Unlock()
-	m := readMemory()
-	p.peakUsed.Store(m.used())
 }

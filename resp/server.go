@@ -41,6 +41,7 @@ type Server struct {
 	runID   string // 40 hexadecimal digits
 	started time.Time
 	stats   stats
+	memory  memoryCount
 	admin   *admin // slow log, latency monitor and the like (admin.go)
 
 	nowMs atomic.Int64 // the clock, read ten times a second
@@ -108,6 +109,7 @@ func NewServer(opt Options) (*Server, error) {
 	s.stats.errors = make(map[string]*atomic.Int64)
 	s.stats.perCommand = make([]commandStats, len(s.table.rows))
 	s.admin = newAdmin(s)
+	s.memory.init()
 	s.watchConfig()
 	s.wg.Add(1)
 	go s.cron()
@@ -129,6 +131,8 @@ func (s *Server) Ready(store *types.Store) {
 	s.store = store
 	s.loading.Store(false)
 	s.applyConfig()
+	m := s.memoryUsed()
+	s.memory.start.Store(m.base + m.data.Fixed)
 }
 
 // loadedStore returns the store, or nil while the data is being loaded.

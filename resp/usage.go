@@ -23,10 +23,6 @@ type memoryUse struct {
 	gcCycles int64
 }
 
-// used is the memory that the program uses: what used_memory means. The
-// runtime's own structures are reserved far ahead of use, and left out.
-func (m *memoryUse) used() int64 { return m.objects + m.stacks }
-
 // resident is the memory that the runtime has and has not given back.
 func (m *memoryUse) resident() int64 { return m.total - m.released }
 

@@ -122,9 +122,6 @@ func dumpKey(w *wire, key string, exactly bool) (keyState, error) {
 	if kind == "hash" || kind == "set" && encoding != "intset" {
 		slices.Sort(all)
 	}
-	if kind == "zset" && plusZero(v.raw) != v.raw {
-		k.digest = ""
-	}
 	k.text += fmt.Sprintf("%q", all)
 	return k, nil
 }

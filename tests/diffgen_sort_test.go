@@ -17,7 +17,7 @@ func (g gen) sort() []string {
 		func() []string { return []string{g.cased("BY"), pattern()} },
 		func() []string { return []string{g.cased("GET"), pattern()} },
 		func() []string { return []string{g.cased("GET"), g.pick("#", pattern())} })
-	if g.chance(4) {
+	if g.sortsRO && g.chance(4) {
 		return append([]string{"SORT_RO", k}, opts...)
 	}
 	// See sameSort: what is stored must be the same.

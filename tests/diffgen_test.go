@@ -17,6 +17,7 @@ type gen struct {
 	*rand.Rand
 	payloads []string // of DUMP
 	sorts    bool     // SORT is among the commands
+	sortsRO  bool     // SORT_RO is, too
 }
 
 // newGen returns a generator of its own sequence of commands.

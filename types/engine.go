@@ -25,6 +25,9 @@ type Progress = engine.Progress
 // EngineStats is the state of the log and the keydir.
 type EngineStats = engine.Stats
 
+// MemoryStats is what the data takes in memory.
+type MemoryStats = engine.MemoryStats
+
 // Errors of the engine that reach a client in words of their own.
 var (
 	ErrClosed       = engine.ErrClosed

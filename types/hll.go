@@ -92,7 +92,9 @@ func (h *hll) raise(index int, value byte) (changed bool, err error) {
 	return changed, nil
 }
 
-// Add is PFADD. It reports whether a register changed, or the key is new.
+// Add is PFADD. It reports whether a register changed, or the key is new. If it
+// meets damage, ErrCorruptHLL, it keeps what it had raised before, as Redis does,
+// and tells nobody.
 func (h HLL) Add(key []byte, elements [][]byte) (changed bool, err error) {
 	found, err := h.forWrite(key, true)
 	if err != nil {
@@ -104,6 +106,11 @@ func (h HLL) Add(key []byte, elements [][]byte) (changed bool, err error) {
 	}
 	for _, element := range elements {
 		raised, err := found.raise(registerOf(element))
+		if err != nil && changes > 0 {
+			if err := found.store(); err != nil {
+				return false, err
+			}
+		}
 		if err != nil {
 			return false, err
 		}

@@ -57,6 +57,8 @@ type rdbValue struct {
 	rdbType  byte
 	body     []byte
 	maxBytes int64
+	entries  int // how many there are, and the length of
+	longest  int // the longest key, by newRDBValue
 }
 
 // newRDBValue takes a type and, behind it, a value. ErrDumpFormat if the type is
@@ -72,15 +74,15 @@ func newRDBValue(b []byte, maxBytes int64) (*rdbValue, error) {
 	}
 	v := &rdbValue{tag: tag, rdbType: b[0], body: b[1:], maxBytes: maxBytes}
 	seen := newKeySet()
-	entries := 0
 	err := v.each(func(e *rdbEntry) error {
-		entries++
+		v.entries++
+		v.longest = max(v.longest, len(e.key))
 		if tag != tagString && tag != tagList && !seen.add(e.key) {
 			return badDump("%.40q twice", e.key)
 		}
 		return nil
 	})
-	if err == nil && entries == 0 {
+	if err == nil && v.entries == 0 {
 		err = badDump("an empty collection")
 	}
 	return v, err

@@ -83,6 +83,9 @@ func (tx *Tx) restoreString(key []byte, v *rdbValue, expireMs int64) error {
 
 func (tx *Tx) restoreEntries(key []byte, v *rdbValue, expireMs int64) error {
 	c := tx.create(key, v.tag)
+	if v.rdbType == rdbZSet || v.rdbType == rdbZSetText {
+		c.expectScores(v.entries, v.longest)
+	}
 	err := v.each(func(e *rdbEntry) error {
 		switch v.tag {
 		case tagHash:

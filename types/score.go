@@ -13,10 +13,10 @@ import (
 // the order of the bytes is that of the numbers.
 const scoreBytes = 8
 
-// encodeScore returns a score, which is not NaN, as it is stored. -0 becomes 0,
-// for the two are equal.
+// encodeScore returns a score, which is not NaN, as it is stored. -0 is the code
+// before that of 0; see scoreOrder.
 func encodeScore(score float64) (b [scoreBytes]byte) {
-	bits := math.Float64bits(score + 0)
+	bits := math.Float64bits(score)
 	if bits>>63 != 0 {
 		bits = ^bits
 	} else {
@@ -24,6 +24,17 @@ func encodeScore(score float64) (b [scoreBytes]byte) {
 	}
 	binary.BigEndian.PutUint64(b[:], bits)
 	return b
+}
+
+// scoreOrder returns what stored scores are compared by: -0 and 0 are equal, so
+// that it is their members that are in order. engine.OrderScore has the same rule.
+// REQUIRES: b is of 8 bytes.
+func scoreOrder(b []byte) uint64 {
+	const minusZero, zero = 1<<63 - 1, 1 << 63
+	if order := binary.BigEndian.Uint64(b); order != minusZero {
+		return order
+	}
+	return zero
 }
 
 // decodeScore undoes encodeScore. What cannot be a score is an ErrCorrupt.

@@ -56,6 +56,7 @@ func (tx *Tx) Sort(key []byte, o SortOptions) (SortResult, error) {
 	if err != nil || !c.existed {
 		return r, err
 	}
+	tx.convertSorted(&c)
 	by := parseSortPattern(o.By)
 	asIs := o.HasBy && by.kind != sortByKey
 	if asIs && o.ToStore && c.kind.tag == tagSet {
@@ -96,6 +97,15 @@ func (tx *Tx) openSortable(key []byte) (c coll, err error) {
 		return tx.open(tx.db, key, &h, k)
 	}
 	return c, ErrWrongType
+}
+
+// convertSorted: Redis makes a skiplist of a sorted set that it sorts, and of that
+// skiplist a listpack again when it loads it. So does this, if it may: SORT_RO is
+// not let to write so little.
+func (tx *Tx) convertSorted(c *coll) {
+	if tx.write && c.kind.tag == tagZSet && c.tag&tagConverted == 0 {
+		tx.eng.SetTag(&c.head, c.tag|tagConverted)
+	}
 }
 
 // window is the part of n elements that LIMIT leaves.

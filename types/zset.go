@@ -210,18 +210,22 @@ func (c *coll) scoreOf(member []byte) (score float64, ok bool, err error) {
 }
 
 // setScore gives a member a score and says when Redis would convert the sorted
-// set. REQUIRES: exists says whether the member is there.
+// set. A score of -0 keeps its sign only in one that is converted: a listpack has
+// it as the integer 0. REQUIRES: exists says whether the member is there.
 func (c *coll) setScore(member []byte, score float64, exists bool) error {
-	value := encodeScore(score)
 	if !exists {
 		l := c.tx.s.limits.Load()
 		if int64(len(member)) > l.ZSetValue || int64(c.len()) >= l.ZSetEntries {
 			c.tag |= tagConverted
 		}
-		if err := c.makeRoom(1, itemBytes(len(member))+itemBytes(len(value))); err != nil {
+		if err := c.makeRoom(1, itemBytes(len(member))+itemBytes(scoreBytes)); err != nil {
 			return err
 		}
 	}
+	if c.tag&tagConverted == 0 {
+		score += 0 // of -0 makes 0
+	}
+	value := encodeScore(score)
 	if c.big != nil {
 		if _, err := c.tx.eng.PutElement(c.big, member, value[:]); err != nil {
 			return c.tx.fail(err)
@@ -235,13 +239,22 @@ func (c *coll) setScore(member []byte, score float64, exists bool) error {
 	return nil
 }
 
+// expectScores says before the first setScore how many members a new sorted set will
+// have and how long the longest is, so that it is converted from the beginning.
+func (c *coll) expectScores(n, longest int) {
+	if l := c.tx.s.limits.Load(); int64(n) > l.ZSetEntries || int64(longest) > l.ZSetValue {
+		c.tag |= tagConverted
+	}
+}
+
 // placeOf is the place in a small sorted set of the first entry that is not below
 // (value, member).
 func (p *packed) placeOf(value, member []byte) (at int) {
+	want := scoreOrder(value)
 	for at < len(p.buf) {
 		item, next := p.item(at)
 		score, end := p.item(next)
-		if order := bytes.Compare(score, value); order > 0 || order == 0 && bytes.Compare(item, member) >= 0 {
+		if order := scoreOrder(score); order > want || order == want && bytes.Compare(item, member) >= 0 {
 			break
 		}
 		at = end

@@ -247,6 +247,11 @@ func (o *ZSources) Store(key []byte, list []Scored, event string) error {
 
 func (tx *Tx) storeScored(key []byte, list []Scored, event string) error {
 	c := tx.create(key, tagZSet)
+	longest := 0
+	for i := range list {
+		longest = max(longest, len(list[i].Member))
+	}
+	c.expectScores(len(list), longest)
 	for i := range list {
 		if err := c.setScore(list[i].Member, list[i].Score, false); err != nil {
 			return err

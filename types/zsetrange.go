@@ -124,7 +124,7 @@ func (c *coll) scoreSpan(r *ZRange) Span {
 	if math.IsNaN(r.Min) || math.IsNaN(r.Max) {
 		return Span{}
 	}
-	lo, hi := encodeScore(r.Min), encodeScore(r.Max)
+	lo, hi := encodeScore(r.Min+0), encodeScore(r.Max+0) // -0 as 0
 	if r.MinEx {
 		lo = afterScore(lo)
 	}
@@ -147,11 +147,11 @@ func (c *coll) rankOfScore(value *[scoreBytes]byte) (rank int) {
 		rank, _ = c.big.RankScore(value[:], nil)
 		return rank
 	}
-	p := &c.small
+	p, want := &c.small, scoreOrder(value[:])
 	for at := 0; at < len(p.buf); rank++ {
 		_, at = p.item(at)
 		var score []byte
-		if score, at = p.item(at); bytes.Compare(score, value[:]) >= 0 {
+		if score, at = p.item(at); scoreOrder(score) >= want {
 			break
 		}
 	}
@@ -338,6 +338,9 @@ func (z ZSet) StoreRange(to, from []byte, r *ZRange) (stored int64, err error) {
 	}
 	p := s.Range(r)
 	c := z.tx.create(to, tagZSet)
+	if r.By == ZByRank {
+		c.expectScores(p.Len(), 0) // Redis does not count the others before
+	}
 	err = s.Each(p, func(member []byte, score float64) error { return c.setScore(member, score, false) })
 	if err != nil {
 		return 0, err
