@@ -180,6 +180,14 @@ func (l *loadProgress) get() (types.Progress, time.Time) {
 	return l.last, l.started
 }
 
+// ended says how many keys of users there are: the reports count those of field
+// expiries as well.
+func (l *loadProgress) ended(keys int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last.Keys = keys
+}
+
 func (l *loadProgress) loadedKeys() int64 {
 	p, _ := l.get()
 	return p.Keys

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"math"
 	"strings"
+
+	"bitkv/types"
 )
 
 // directive is one row of the configuration: what a line of the file, a flag of
@@ -172,7 +174,7 @@ var networkDirectives = []directive{
 		doc:    "When a client that does not read its replies is disconnected: over the hard limit at once, over the soft limit after that many seconds.",
 	},
 	{
-		name: "databases", kind: intKind{1, 1 << 20}, def: "16", flags: immutable,
+		name: "databases", kind: intKind{1, types.MaxDatabases}, def: "16", flags: immutable,
 		access: field(func(s *Settings) *int64 { return &s.Databases }),
 		doc:    "Number of databases. A smaller number than before is refused if it would hide keys.",
 	},

@@ -69,10 +69,11 @@ func infoBitkv(c *client, t *infoText) {
 	t.str("bitkv_version", c.srv.opt.Version)
 	t.str("io_driver", c.srv.ioDriver())
 	t.str("index_type", cfg.IndexType)
-	t.int("keys", e.Keys)
+	keys := c.srv.userKeys()
+	t.int("keys", keys)
 	t.int("collections", e.Collections)
 	t.int("keydir_bytes", e.KeydirBytes)
-	t.int("keydir_bytes_per_key", int64(ratio(e.KeydirBytes, e.Keys)))
+	t.int("keydir_bytes_per_key", int64(ratio(e.KeydirBytes, keys)))
 	t.int("data_files", int64(e.DataFiles))
 	t.int("immutable_files", int64(e.ImmutableFiles))
 	t.int("live_bytes", e.LiveBytes)
@@ -110,6 +111,14 @@ func infoBitkv(c *client, t *infoText) {
 	t.int("rss_file", rssFile)
 	t.int("gc_cycles", m.gcCycles)
 	t.int("goroutines", int64(runtime.NumGoroutine()))
+}
+
+// userKeys is the number of keys of all databases; 0 while they are being loaded.
+func (s *Server) userKeys() int64 {
+	if store := s.loadedStore(); store != nil {
+		return store.Keys()
+	}
+	return 0
 }
 
 // unixOrZero is a time in Unix seconds, 0 if it has not been.

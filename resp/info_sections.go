@@ -85,7 +85,8 @@ func infoClients(c *client, t *infoText) {
 	t.int("watching_clients", s.stats.watchers.Load())
 	t.int("clients_in_timeout_table", s.stats.blocked.Load())
 	t.int("total_watched_keys", s.stats.keysWatched.Load())
-	t.int("total_blocking_keys", 0)
+	t.int("total_blocking_keys", s.storeStats().Awaited)
+	t.int("total_blocking_keys_on_nokey", 0) // no command waits for a key to go
 }
 
 func infoMemory(c *client, t *infoText) {
@@ -213,6 +214,7 @@ func infoStats(c *client, t *infoText) {
 	t.int("sync_full", 0)
 	t.int("sync_partial_ok", 0)
 	t.int("sync_partial_err", 0)
+	t.int("expired_subkeys", st.ExpiredFields)
 	t.int("expired_keys", st.Expired)
 	t.float("expired_stale_perc", st.ExpiredStalePerc, 2)
 	t.int("expired_time_cap_reached_count", st.ExpireCapReached)
@@ -241,7 +243,7 @@ func infoStats(c *client, t *infoText) {
 	t.int("tracking_total_prefixes", 0)
 	t.int("unexpected_error_replies", n.unexpectedErrors.Load())
 	t.int("total_error_replies", n.errorReplies.Load())
-	t.int("dump_payload_sanitizations", 0)
+	t.int("dump_payload_sanitizations", st.Sanitized)
 	t.int("total_reads_processed", n.reads.Load())
 	t.int("total_writes_processed", n.writes.Load())
 	t.int("io_threaded_reads_processed", 0)

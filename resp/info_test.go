@@ -229,3 +229,39 @@ func TestSampler(t *testing.T) {
 		t.Errorf("rate %v, want 0", got)
 	}
 }
+
+// What is counted about fields that expire, keys that are waited for and payloads.
+func TestInfoCounts(t *testing.T) {
+	srv := startServer(t, nil)
+	c := srv.dial(t)
+	check := func(want map[string]string) {
+		t.Helper()
+		fields, _ := c.info("everything")
+		for name, value := range want {
+			if fields[name] != value {
+				t.Errorf("%s is %s, want %s", name, fields[name], value)
+			}
+		}
+	}
+	c.want("HSET h a 1 b 2 c 3", ":3\r\n")
+	c.want("HEXPIRE h 1000 FIELDS 1 a", "*1\r\n:1\r\n")
+	check(map[string]string{"keys": "1", "expired_subkeys": "0", "total_blocking_keys": "0", "total_blocking_keys_on_nokey": "0"})
+	c.want("HEXPIREAT h 1 FIELDS 2 b c", "*2\r\n:2\r\n:2\r\n")
+	check(map[string]string{"keys": "1", "expired_subkeys": "2", "expired_keys": "0"})
+	first, second := srv.blockAs(t, "BLPOP q r 0"), srv.blockAs(t, "BLPOP q s 0")
+	check(map[string]string{"total_blocking_keys": "3", "blocked_clients": "2"})
+	c.want("RPUSH q x y", ":2\r\n")
+	first.wantReply("*2\r\n$1\r\nq\r\n$1\r\nx\r\n")
+	second.wantReply("*2\r\n$1\r\nq\r\n$1\r\ny\r\n")
+	srv.noneWaiting(t)
+	check(map[string]string{"total_blocking_keys": "0", "blocked_clients": "0", "dump_payload_sanitizations": "0"})
+	plain := "\x01\x02\x01\x61\xc0\x05\x09\x00\x97\x51\x26\x45\xa4\x49\xd8\x26"
+	listpack := "\x10\x0d\x0d\x00\x00\x00\x02\x00\x81\x61\x02\x81\x62\x02\xff\x09\x00\x09\xce\x2e\xcb\x7c\x76\x8e\x7d"
+	for i, payload := range []string{plain, listpack} {
+		c.send("*4\r\n$7\r\nRESTORE\r\n$2\r\nr" + strconv.Itoa(i) + "\r\n$1\r\n0\r\n$" + strconv.Itoa(len(payload)) + "\r\n" + payload + "\r\n")
+		c.wantReply("+OK\r\n")
+	}
+	check(map[string]string{"dump_payload_sanitizations": "1", "keys": "3"})
+	c.want("CONFIG RESETSTAT", "+OK\r\n")
+	check(map[string]string{"dump_payload_sanitizations": "0", "expired_subkeys": "0"})
+}

@@ -129,6 +129,7 @@ func connectionLimit(files int64) int64 {
 // called once. The store is closed by the caller, after Close.
 func (s *Server) Ready(store *types.Store) {
 	s.store = store
+	s.admin.loading.ended(store.Keys())
 	s.loading.Store(false)
 	s.applyConfig()
 	m := s.memoryUsed()

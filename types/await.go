@@ -18,7 +18,8 @@ import (
 
 // awaitTable is who waits for what, per shard.
 type awaitTable struct {
-	waiting atomic.Int64 // keys waited for, over all shards; 0 lets writers skip the rest
+	waiting atomic.Int64 // keys that each waits for, together; 0 lets writers skip the rest
+	keys    atomic.Int64 // different ones
 	lastSeq atomic.Uint64
 	shards  [engine.MaxShards]awaitShard
 }
@@ -63,6 +64,9 @@ func (tx *Tx) Await(typeName string, keys [][]byte, owner any) *Await {
 		if shard.keys == nil {
 			shard.keys = make(map[watchedKey][]*Await)
 		}
+		if len(shard.keys[k]) == 0 {
+			table.keys.Add(1)
+		}
 		shard.keys[k] = append(shard.keys[k], a)
 		shard.mu.Unlock()
 		table.waiting.Add(1)
@@ -86,6 +90,7 @@ func (a *Await) End() {
 			queue := slices.DeleteFunc(shard.keys[k], func(other *Await) bool { return other == a })
 			if len(queue) == 0 {
 				delete(shard.keys, k)
+				table.keys.Add(-1)
 			} else {
 				shard.keys[k] = queue
 			}

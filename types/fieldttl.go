@@ -158,6 +158,9 @@ func (tx *Tx) dropEmptied(db int, key []byte, h *engine.Head) {
 	if !tx.write || tx.s.expiryPaused.Load() {
 		return
 	}
+	if ttl, ok := tx.eng.Get(fieldSpace(db), key); ok && ttl.Collection() != nil {
+		tx.expiredFields += int64(ttl.Collection().Len())
+	}
 	tx.remove(db, key, h)
 	tx.signalFieldsExpired(db, key, true)
 }
@@ -197,6 +200,7 @@ func (tx *Tx) expireFields(db int, key []byte, limit int) (n int, err error) {
 		c.forgetFieldTTL(field)
 		c.dropEntry(field)
 	}
+	tx.expiredFields += int64(n)
 	if c.size() == 0 {
 		tx.remove(db, key, &h)
 	} else if err := c.write(); err != nil {
@@ -268,6 +272,7 @@ func (h Hash) Expire(key []byte, fields [][]byte, atMs int64, cond ExpireCond, f
 		}
 		fn(result)
 	}
+	tx.expiredFields += deleted
 	event := "hexpire"
 	if deleted > 0 {
 		event = "hdel"

@@ -57,6 +57,7 @@ type rdbValue struct {
 	rdbType  byte
 	body     []byte
 	maxBytes int64
+	encoded  int // what each met that has an encoding inside, on all its walks
 	entries  int // how many there are, and the length of
 	longest  int // the longest key, by newRDBValue
 }
@@ -180,6 +181,7 @@ func (v *rdbValue) readQuicklist(r *rdbReader, fn func(e *rdbEntry) error) error
 				return err
 			}
 		}
+		v.encoded++
 		node, readErr := r.bytes()
 		switch {
 		case readErr != nil:
@@ -269,6 +271,7 @@ func (v *rdbValue) readPacked(r *rdbReader, fn func(e *rdbEntry) error) error {
 	if err != nil {
 		return err
 	}
+	v.encoded++
 	var items rdbItems
 	switch v.rdbType {
 	case rdbSetIntset:

@@ -36,6 +36,7 @@ func (k Keyspace) Restore(key, payload []byte, o RestoreOptions) error {
 	if err != nil {
 		return err
 	}
+	tx.sanitized += int64(v.encoded)
 	old, existed := tx.forWrite(tx.db, key)
 	if o.ExpireMs != 0 && o.ExpireMs <= tx.nowMs {
 		if existed {

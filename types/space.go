@@ -14,8 +14,8 @@ import "fmt"
 // The numbers are on disk and never change.
 const spaceBlock = 16
 
-// maxDatabases is the largest number of databases.
-const maxDatabases = 1 << 19
+// MaxDatabases is the largest number of databases.
+const MaxDatabases = 1 << 19
 
 // keySpace is the engine's keyspace of a database's keys.
 func keySpace(db int) int { return db + db&^(spaceBlock-1) }
@@ -31,6 +31,15 @@ func ofSpace(space int) (db int, fields bool) {
 
 // spaceCount is how many keyspaces a number of databases takes: whole blocks.
 func spaceCount(databases int) int { return (fieldSpace(databases-1) | (spaceBlock - 1)) + 1 }
+
+// Keys is the number of keys of all databases (DBSIZE of each). The engine counts
+// the keys of field expiries, too.
+func (s *Store) Keys() (n int64) {
+	for db := range s.Databases() {
+		n += int64(s.eng.Len(keySpace(db)))
+	}
+	return n
+}
 
 // checkHidden refuses a directory with keys in databases that were not asked for,
 // but have a keyspace in the last block.

@@ -6,12 +6,15 @@ import (
 )
 
 // Stats are counters since Open or ResetStats, but for Dirty, which is since
-// Open or MarkSaved.
+// Open or MarkSaved, and Awaited, which is now.
 type Stats struct {
 	// Hits and Misses count lookups for reading (keyspace_hits, keyspace_misses).
 	Hits, Misses int64
 	// Expired counts keys removed because their time had come (expired_keys).
 	Expired int64
+	// ExpiredFields counts fields of hashes removed because their time had come
+	// (expired_subkeys).
+	ExpiredFields int64
 	// ExpiredStalePerc is an estimate of the share of keys with an expiry that
 	// are expired and still there, in percent.
 	ExpiredStalePerc float64
@@ -26,6 +29,11 @@ type Stats struct {
 	Lazyfreed int64
 	// Dirty counts changes since the last save (rdb_changes_since_last_save).
 	Dirty int64
+	// Sanitized counts what RESTORE took that has an encoding inside, every byte of
+	// which is checked (dump_payload_sanitizations).
+	Sanitized int64
+	// Awaited is how many keys somebody waits for now (total_blocking_keys).
+	Awaited int64
 }
 
 // counters is Stats as it is counted.
@@ -34,6 +42,7 @@ type counters struct {
 	stalePercBits            atomic.Uint64 // a float64
 	capReached, cycleNanosec atomic.Int64
 	lazyfreed, dirty         atomic.Int64
+	expiredFields, sanitized atomic.Int64
 }
 
 // Stats returns the counters.
@@ -43,11 +52,14 @@ func (s *Store) Stats() Stats {
 		Hits:             c.hits.Load(),
 		Misses:           c.misses.Load(),
 		Expired:          c.expired.Load(),
+		ExpiredFields:    c.expiredFields.Load(),
 		ExpiredStalePerc: math.Float64frombits(c.stalePercBits.Load()),
 		ExpireCapReached: c.capReached.Load(),
 		ExpireCycleMs:    c.cycleNanosec.Load() / 1e6,
 		Lazyfreed:        c.lazyfreed.Load(),
 		Dirty:            c.dirty.Load(),
+		Sanitized:        c.sanitized.Load(),
+		Awaited:          s.awaited.keys.Load(),
 	}
 }
 
@@ -61,6 +73,8 @@ func (s *Store) ResetStats() {
 	c.capReached.Store(0)
 	c.cycleNanosec.Store(0)
 	c.lazyfreed.Store(0)
+	c.expiredFields.Store(0)
+	c.sanitized.Store(0)
 }
 
 // MarkSaved takes n from Dirty: so many changes, which Stats showed before a
@@ -76,6 +90,8 @@ func (tx *Tx) flushStats(committed bool) {
 	if committed {
 		add(&c.dirty, tx.dirty)
 		add(&c.expired, tx.expired)
+		add(&c.expiredFields, tx.expiredFields)
+		add(&c.sanitized, tx.sanitized)
 		add(&c.lazyfreed, tx.lazyfreed)
 	}
 }

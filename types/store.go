@@ -68,8 +68,8 @@ func Open(dir string, opt Options) (*Store, error) {
 		return nil, fmt.Errorf("types: negative option: Databases %d, MaxValueBytes %d, Hz %d",
 			opt.Databases, opt.MaxValueBytes, opt.Hz)
 	}
-	if opt.Databases > maxDatabases {
-		return nil, fmt.Errorf("types: %d databases, but there can be %d", opt.Databases, maxDatabases)
+	if opt.Databases > MaxDatabases {
+		return nil, fmt.Errorf("types: %d databases, but there can be %d", opt.Databases, MaxDatabases)
 	}
 	s := &Store{opt: opt, log: opt.Engine.Logger}
 	if s.log == nil {
