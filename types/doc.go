@@ -80,6 +80,7 @@
 //	sort.go                      SORT
 //	await.go                     waiting for a key to hold something (BLPOP)
 //	score.go                     scores as bytes
+//	geo.go geosearch.go sine.go  positions, distances, searches
 //	space.go                     the engine's keyspaces
 //	scan.go glob.go slot.go      SCAN, KEYS, RANDOMKEY; patterns; hash slots
 //	object.go clock.go digest.go OBJECT, access clocks, DEBUG DIGEST
