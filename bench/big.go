@@ -113,7 +113,7 @@ func (e *env) timeRestarts(ctx context.Context, s *server) ([]float64, error) {
 		if _, err := s.do("BGREWRITEAOF"); err != nil {
 			return nil, err
 		}
-		if err := waitRewritten(ctx, s); err != nil {
+		if err := s.rewritten(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -136,25 +136,16 @@ func (e *env) timeRestarts(ctx context.Context, s *server) ([]float64, error) {
 	return took, nil
 }
 
-// waitRewritten waits for the end of a BGREWRITEAOF.
-func waitRewritten(ctx context.Context, s *server) error {
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		scheduled, err := s.info("persistence", "aof_rewrite_scheduled")
-		if err != nil {
-			return err
+// rewritten waits for the end of a BGREWRITEAOF.
+func (s *server) rewritten(ctx context.Context) error {
+	return waitUntil(ctx, 50*time.Millisecond, 5*time.Minute, func() (bool, error) {
+		for _, field := range []string{"aof_rewrite_scheduled", "aof_rewrite_in_progress"} {
+			if value, err := s.info("persistence", field); err != nil || value != "0" {
+				return false, err
+			}
 		}
-		running, err := s.info("persistence", "aof_rewrite_in_progress")
-		if err != nil || running == "0" && scheduled == "0" {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
+		return true, nil
+	})
 }
 
 // appendVaried sets the i'th of many keys of 16 to 24 bytes to 64 bytes.
@@ -190,21 +181,14 @@ func (e *env) bigCosts(ctx context.Context, t *table) error {
 				return errors.Join(append(errs, err)...)
 			}
 		}
-		c := cell{Bars: r.bars}
-		for range e.o.rounds {
-			for i, space := range []int{fewKeys, e.o.bigKeys} {
-				l := r.load
-				l.space = space
-				f, err := e.costOf(ctx, servers[r.kind][i], l, r.cpu)
-				if err != nil {
-					errs = append(errs, fmt.Errorf("%s: %w", r.name, err))
-					break
-				}
-				to := pick(i == 0, &c.Base, &c.Ours)
-				*to = append(*to, f)
-			}
+		c, err := e.compareCosts(ctx, servers[r.kind], r.load, r.cpu)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", r.name, err))
+			continue
 		}
+		c.Bars = r.bars
 		e.progress("%s: %.2f of the base", r.name, c.ratio())
+		r.load.space = e.o.bigKeys
 		t.add(row{Name: r.name, Command: "redis-benchmark " + quoted(r.load.args(6379, 1_000_000)), Cells: []cell{c}})
 	}
 	return errors.Join(errs...)
@@ -227,6 +211,24 @@ func (e *env) fewAndMany(ctx context.Context, k kind) ([]*server, error) {
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+// compareCosts measures a load on the server with few keys and on that with many,
+// in interleaved rounds.
+func (e *env) compareCosts(ctx context.Context, fewMany []*server, l load, cpu bool) (cell, error) {
+	var c cell
+	for range e.o.rounds {
+		for i, space := range []int{fewKeys, e.o.bigKeys} {
+			l.space = space
+			f, err := e.costOf(ctx, fewMany[i], l, cpu)
+			if err != nil {
+				return c, err
+			}
+			to := pick(i == 0, &c.Base, &c.Ours)
+			*to = append(*to, f)
+		}
+	}
+	return c, nil
 }
 
 // costOf is the processor time per operation in microseconds, or the latency in

@@ -18,6 +18,7 @@ func machineInfo(ctx context.Context, o options) []string {
 		fmt.Sprintf("processors: %d, %s", runtime.NumCPU(), procField("/proc/cpuinfo", "model name")),
 		"memory: " + procField("/proc/meminfo", "MemTotal"),
 		"go: " + runtime.Version(),
+		"load average before the first run: " + loadAverage(),
 	}
 	for _, cmd := range [][]string{{"uname", "-sr"}, {o.redis, "--version"}} {
 		if out, err := exec.CommandContext(ctx, cmd[0], cmd[1:]...).Output(); err == nil {
@@ -25,6 +26,17 @@ func machineInfo(ctx context.Context, o options) []string {
 		}
 	}
 	return info
+}
+
+// loadAverage is how many processes wanted to run in the last minute: much more
+// than 0 means that other work disturbed the figures.
+func loadAverage() string {
+	data, err := os.ReadFile("/proc/loadavg")
+	average, _, ok := strings.Cut(string(data), " ")
+	if err != nil || !ok {
+		return "unknown"
+	}
+	return average
 }
 
 // measured says when and at which commit of this repository.

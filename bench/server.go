@@ -161,34 +161,46 @@ func (s *server) ping() error {
 // append-only file, a merge, memory that is given back. It gives up waiting after
 // a while, for a machine that is never quiet.
 func settle(ctx context.Context, servers ...*server) error {
-	const step, most = 40 * time.Millisecond, 10 * time.Second
-	for deadline := time.Now().Add(most); time.Now().Before(deadline); {
-		busy := false
-		var before [2]time.Duration
+	const step, rewriting, working = 40 * time.Millisecond, 2 * time.Minute, 10 * time.Second
+	err := waitUntil(ctx, step, rewriting, func() (bool, error) {
+		for _, s := range servers {
+			if r, err := s.info("persistence", "aof_rewrite_in_progress"); err != nil || r != "0" {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	last := make([]time.Duration, len(servers))
+	first := true
+	return waitUntil(ctx, step, working, func() (bool, error) {
+		idle := !first
+		first = false
 		for i, s := range servers {
-			rewriting, err := s.info("persistence", "aof_rewrite_in_progress")
+			now, err := s.cpu()
 			if err != nil {
-				return err
+				return false, err
 			}
-			busy = busy || rewriting != "0"
-			if before[i], err = s.cpu(); err != nil {
-				return err
-			}
+			idle = idle && now-last[i] <= 10*time.Millisecond // a tick is what looking costs
+			last[i] = now
+		}
+		return idle, nil
+	})
+}
+
+// waitUntil asks every step whether something is done. That it is not after most
+// is no error.
+func waitUntil(ctx context.Context, step, most time.Duration, done func() (bool, error)) error {
+	for deadline := time.Now().Add(most); time.Now().Before(deadline); {
+		if ok, err := done(); err != nil || ok {
+			return err
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(step):
-		}
-		for i, s := range servers {
-			after, err := s.cpu()
-			if err != nil {
-				return err
-			}
-			busy = busy || after-before[i] > 10*time.Millisecond
-		}
-		if !busy {
-			return nil
 		}
 	}
 	return nil
