@@ -35,40 +35,32 @@ type Element struct {
 	Size int
 
 	coll    CollectionID
-	loc     location // where the record is; or the value itself if flagInline
+	loc     location // where the record is; or the value itself if inline
 	seq     uint64
 	recFile uint16 // as entry.recFile
-	flags   uint8
+	inline  bool
 }
 
 // element is what the keydir holds for one element. It has no pointers and does
-// not move while it lives.
+// not move while it lives: see elementTable.
 type element struct {
 	loc     location // as entry.loc
 	seq     uint64
 	size    uint32 // length of the value in bytes
-	keyLen  uint32 // set and used by elementTable alone
-	keyRef  uint32 // set and used by elementTable alone
 	recFile uint16 // as entry.recFile
-	flags   uint8  // flagInline
+	bits    uint16 // elementInline; the rest is set and used by elementTable alone
 }
 
-// elementTable holds the elements of one collection, and their subkeys.
-type elementTable struct {
-	elements slab[element]
-	keys     keyArena
-}
+// elementInline is as flagInline.
+const elementInline uint16 = 1 << 15
 
-// subkey returns the subkey of an element, valid until it is freed.
-func (t *elementTable) subkey(ref uint32) []byte {
-	e := t.elements.at(ref)
-	return t.keys.get(e.keyRef, e.keyLen)
-}
+func (e *element) inline() bool { return e.bits&elementInline != 0 }
 
 // newCollection returns an empty collection. seed is that of the database's hash.
 func newCollection(id CollectionID, seed uint64) *Collection {
 	c := &Collection{id: id, seed: seed}
 	c.main.elems = &c.elems
+	c.main.even = id.Order() != OrderBytes
 	c.score.elems = &c.elems
 	return c
 }
@@ -93,65 +85,93 @@ func scoreKey(value location) uint64 {
 
 // find returns the element with a subkey, or nil. The pointer is valid until the
 // element is deleted. What it points to may be changed, except the loc of an
-// element in OrderScore.
+// element in OrderScore, and its subkey.
 func (c *Collection) find(subkey []byte) *element {
 	ref, ok := c.main.find(c.sortKey(subkey), subkey)
 	if !ok {
 		return nil
 	}
-	return c.elems.elements.at(ref)
+	return c.elems.at(ref)
+}
+
+// spot is where an element is in a collection, or where it belongs. It is valid
+// until the collection changes.
+type spot struct {
+	key  uint64 // sortKey of the subkey
+	elem *element
+	ref  uint32
+	path treePath // in Collection.main
+}
+
+// search finds the spot of a subkey; elem is nil if there is no such element.
+func (c *Collection) search(s *spot, subkey []byte) {
+	s.key, s.elem = c.sortKey(subkey), nil
+	if c.main.search(&s.path, s.key, subkey) {
+		s.ref = s.path.ref()
+		s.elem = c.elems.at(s.ref)
+	}
 }
 
 // put writes v as the element with a subkey, which is copied if it is new. With
 // OrderScore, v.loc must be inlineLocation of the value. It returns the element,
 // as find does, and whether it is new.
 func (c *Collection) put(subkey []byte, v element) (e *element, isNew bool) {
-	key := c.sortKey(subkey)
-	ref, found := c.main.find(key, subkey)
-	if found {
-		e = c.elems.elements.at(ref)
+	var s spot
+	c.search(&s, subkey)
+	return c.putAt(&s, subkey, &v), s.elem == nil
+}
+
+// putAt is put at the spot of the subkey.
+func (c *Collection) putAt(s *spot, subkey []byte, v *element) *element {
+	if e := s.elem; e != nil {
 		if c.id.Order() == OrderScore && scoreKey(e.loc) != scoreKey(v.loc) {
-			c.score.remove(scoreKey(e.loc), subkey)
-			c.score.insert(scoreKey(v.loc), subkey, ref)
+			c.score.replace(scoreKey(e.loc), scoreKey(v.loc), subkey, s.ref)
 		}
-		v.keyLen, v.keyRef = e.keyLen, e.keyRef
-		*e = v
-		return e, false
+		was := e.bits &^ elementInline
+		*e = *v
+		e.bits = v.bits&elementInline | was
+		return e
 	}
-	ref, e = c.elems.elements.alloc()
-	v.keyLen, v.keyRef = uint32(len(subkey)), c.elems.keys.add(subkey)
-	*e = v
-	c.main.insert(key, subkey, ref)
+	ref, e := c.elems.add(v, subkey)
+	c.main.insertAt(&s.path, s.key, ref)
 	if c.id.Order() == OrderScore {
 		c.score.insert(scoreKey(v.loc), subkey, ref)
 	}
-	return e, true
+	return e
 }
 
 // delete removes an element. It reports whether it existed. subkey may be the
 // Subkey of the element itself.
 func (c *Collection) delete(subkey []byte) bool {
-	key := c.sortKey(subkey)
-	ref, found := c.main.find(key, subkey)
-	if !found {
+	var s spot
+	c.search(&s, subkey)
+	if s.elem == nil {
 		return false
 	}
-	e := c.elems.elements.at(ref)
-	c.main.remove(key, subkey)
+	c.deleteAt(&s, subkey)
+	return true
+}
+
+// deleteAt is delete at the spot of the subkey.
+func (c *Collection) deleteAt(s *spot, subkey []byte) {
 	if c.id.Order() == OrderScore {
-		c.score.remove(scoreKey(e.loc), subkey)
+		c.score.remove(scoreKey(s.elem.loc), subkey)
 	}
-	c.elems.keys.remove(e.keyRef, e.keyLen)
-	c.elems.elements.free(ref)
-	if c.main.root == nil {
+	c.main.removeAt(&s.path)
+	c.release(s.ref)
+}
+
+// release frees an element that is in no tree any more.
+func (c *Collection) release(ref uint32) {
+	c.elems.free(ref)
+	if c.main.size == 0 {
 		c.elems = elementTable{}
 	}
-	return true
 }
 
 // bytes returns the memory that the collection uses.
 func (c *Collection) bytes() int64 {
-	return int64(unsafe.Sizeof(*c)) + c.elems.elements.bytes() + c.elems.keys.bytes() + c.main.heap + c.score.heap
+	return int64(unsafe.Sizeof(*c)) + c.elems.bytes() + c.main.heap + c.score.heap
 }
 
 // hashSubkey is the hash of OrderHash. Scan cursors are hashes and clients keep
@@ -184,10 +204,10 @@ func fold(a, b uint64) uint64 {
 }
 
 func (c *Collection) element(ref uint32) Element {
-	e := c.elems.elements.at(ref)
+	e := c.elems.at(ref)
 	return Element{
-		Subkey: c.elems.keys.get(e.keyRef, e.keyLen), Size: int(e.size),
-		coll: c.id, loc: e.loc, seq: e.seq, recFile: e.recFile, flags: e.flags,
+		Subkey: c.elems.subkeyOf(e), Size: int(e.size),
+		coll: c.id, loc: e.loc, seq: e.seq, recFile: e.recFile, inline: e.inline(),
 	}
 }
 
@@ -195,7 +215,7 @@ func (c *Collection) element(ref uint32) Element {
 func (c *Collection) ID() CollectionID { return c.id }
 
 // Len returns the number of elements.
-func (c *Collection) Len() int { return c.main.len() }
+func (c *Collection) Len() int { return c.main.size }
 
 // At returns the element at position i.
 // REQUIRES: 0 <= i < Len.
@@ -305,5 +325,5 @@ func (c *Collection) DescendScoreAt(i int, fn func(e Element) bool) {
 // so for values of up to 8 bytes; ok is false for the others.
 func (e *Element) Value() (value [8]byte, ok bool) {
 	binary.BigEndian.PutUint64(value[:], uint64(e.loc))
-	return value, e.flags&flagInline != 0
+	return value, e.inline
 }

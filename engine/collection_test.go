@@ -8,8 +8,10 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"pgregory.net/rapid"
 )
@@ -67,7 +69,7 @@ func compareScore(a, b modelElement) int {
 func (m *collectionModel) put(t failer, c *Collection, subkey []byte, value [8]byte, seq uint64) {
 	t.Helper()
 	i, ok := m.search(subkey)
-	e, isNew := c.put(subkey, element{loc: inlineLocation(value[:]), seq: seq, size: 8, flags: flagInline})
+	e, isNew := c.put(subkey, element{loc: inlineLocation(value[:]), seq: seq, size: 8, bits: elementInline})
 	if isNew == ok || e.seq != seq {
 		t.Fatalf("put(%.60q) says new: %v, the model %v; seq %d, want %d", subkey, isNew, !ok, e.seq, seq)
 	}
@@ -207,35 +209,74 @@ func (m *collectionModel) checkScore(t failer, c *Collection, from []byte) {
 func checkTree(t failer, tree *countedTree) {
 	t.Helper()
 	var heap int64
-	var walk func(n *treeNode, low, high uint64)
-	walk = func(n *treeNode, low, high uint64) {
-		if len(n.keys) == 0 || len(n.keys) > treeNodeMax || len(n.refs) != len(n.keys) || !slices.IsSorted(n.keys) {
-			t.Fatalf("a node has %d keys and %d refs: %x", len(n.keys), len(n.refs), n.keys)
-		}
-		heap += treeNodeBytes + 12*int64(cap(n.keys))
-		if n.kids == nil {
-			if n.keys[0] < low || n.keys[len(n.keys)-1] > high {
-				t.Fatalf("a leaf has keys %x to %x, its parent says %x to %x", n.keys[0], n.keys[len(n.keys)-1], low, high)
+	var walk func(node unsafe.Pointer, height int, low, high uint64) (count int)
+	walk = func(node unsafe.Pointer, height int, low, high uint64) (count int) {
+		if height == 0 {
+			l := (*treeLeaf)(node)
+			keys := l.keys()
+			if l.n == 0 || l.n > l.room || l.room > treeLeafMax || !slices.IsSorted(keys) || keys[0] < low || keys[l.n-1] > high {
+				t.Fatalf("a leaf has %d keys, room for %d, its parent says %x to %x: %x", l.n, l.room, low, high, keys)
 			}
-			return
+			heap += leafBytes(l.room)
+			return int(l.n)
 		}
-		heap += 8 * int64(cap(n.kids))
-		for i, kid := range n.kids {
-			if int(n.refs[i]) != kid.count() {
-				t.Fatalf("a node counts %d elements under a kid, want %d", n.refs[i], kid.count())
-			}
-			end := high
-			if i+1 < len(n.keys) {
-				end = n.keys[i+1]
-			}
-			walk(kid, n.keys[i], end)
+		n := (*treeInner)(node)
+		if n.n == 0 || n.n > treeInnerMax || !slices.IsSorted(n.bounds[:n.n]) {
+			t.Fatalf("a node has %d kids: %x", n.n, n.bounds)
 		}
+		heap += treeInnerBytes
+		for i, kid := range n.kids[:n.n] {
+			low, end := n.boundsOf(i, high)
+			under := walk(kid, height-1, low, end)
+			if int(n.counts[i]) != under {
+				t.Fatalf("a node counts %d elements under a kid, want %d", n.counts[i], under)
+			}
+			count += under
+		}
+		return count
 	}
+	count := 0
 	if tree.root != nil {
-		walk(tree.root, 0, ^uint64(0))
+		count = walk(tree.root, tree.depth, 0, ^uint64(0))
 	}
-	if heap != tree.heap {
-		t.Fatalf("the tree counts %d bytes, its nodes have %d", tree.heap, heap)
+	if heap != tree.heap || count != tree.size {
+		t.Fatalf("the tree counts %d bytes and %d elements, its nodes have %d and %d", tree.heap, tree.size, heap, count)
+	}
+}
+
+// checkCells checks what elementTable says of its chunks.
+func checkCells(t failer, table *elementTable, elements int) {
+	t.Helper()
+	var size int64
+	used, given := 0, 0
+	for i := range table.chunks {
+		c := &table.chunks[i]
+		if table.bases[i] == nil {
+			given++
+			continue
+		}
+		size += int64(c.words) * 8
+		used += int(c.used)
+		free := 0
+		for word := c.free; word != 0; free++ {
+			word = *(*uint16)(table.word(uint32(i), uint32(word)-1))
+		}
+		if int(c.used)+free != int(c.fresh/c.cell) || c.fresh > c.words {
+			t.Fatalf("a chunk of %d words has %d cells in use and %d free, of %d", c.words, c.used, free, c.fresh/c.cell)
+		}
+		if room := c.next != 0 || c.prev != 0 || table.classes[c.class].room == uint32(i)+1; room == c.full() {
+			t.Fatalf("a chunk is full: %v, and in the list of those with room: %v", c.full(), room)
+		}
+	}
+	long := 0
+	for _, key := range table.long {
+		size += int64(len(key))
+		if key != nil {
+			long++
+		}
+	}
+	if size != table.size || used != elements || long+len(table.freeLong) != len(table.long) {
+		t.Fatalf("the table counts %d bytes, has %d; %d cells in use for %d elements; %d long subkeys", table.size, size, used, elements, long)
 	}
 }
 
@@ -254,7 +295,7 @@ func TestCollectionProperty(t *testing.T) {
 			m := &collectionModel{order: order}
 			// Few subkeys, among them long common prefixes and equal first 8 bytes.
 			subkey := rapid.Custom(func(t *rapid.T) []byte {
-				prefix := rapid.SampledFrom([]string{"", "\x00", "\xff", "prefix of 17 byte", string(make([]byte, 9))}).Draw(t, "prefix")
+				prefix := rapid.SampledFrom([]string{"", "\x00", "\xff", "prefix of 17 byte", string(make([]byte, 9)), strings.Repeat("long", maxCellKey/4)}).Draw(t, "prefix")
 				return append([]byte(prefix), rapid.SliceOfN(rapid.SampledFrom([]byte{0, 1, 'a', 0xff}), 0, 4).Draw(t, "rest")...)
 			})
 			for seq := range rapid.IntRange(1, 150).Draw(rt, "steps") {
@@ -268,6 +309,7 @@ func TestCollectionProperty(t *testing.T) {
 			m.check(rt, c, subkey.Draw(rt, "from"))
 			checkTree(rt, &c.main)
 			checkTree(rt, &c.score)
+			checkCells(rt, &c.elems, c.Len())
 		})
 	})
 }
@@ -302,6 +344,7 @@ func TestCollectionLarge(t *testing.T) {
 						if done%500 == 0 {
 							checkTree(t, &c.main)
 							checkTree(t, &c.score)
+							checkCells(t, &c.elems, c.Len())
 						}
 						if done == n*19/20 {
 							m.check(t, c, key(n/3))
@@ -360,7 +403,7 @@ func TestCollectionPointersStay(t *testing.T) {
 func TestCollectionReadersTogether(t *testing.T) {
 	c := newCollection(CollectionID(4|OrderScore), collectionSeed)
 	for i := range 1000 {
-		c.put(fmt.Append(nil, i), element{loc: location(i % 7), size: 8, flags: flagInline})
+		c.put(fmt.Append(nil, i), element{loc: location(i % 7), size: 8, bits: elementInline})
 	}
 	var wg sync.WaitGroup
 	for range 4 {
@@ -390,7 +433,7 @@ func BenchmarkCollection(b *testing.B) {
 				if i%n == 0 {
 					c = newCollection(CollectionID(4|order), collectionSeed)
 				}
-				c.put(keys[i%n], element{loc: location(uint32(i) * 2654435761), size: 8, flags: flagInline})
+				c.put(keys[i%n], element{loc: location(uint32(i) * 2654435761), size: 8, bits: elementInline})
 			}
 			b.ReportMetric(float64(c.bytes())/float64(c.Len()), "B/element")
 		})

@@ -34,7 +34,8 @@
 //	tx*.go         transactions: Tx, and its writes, elements and keyspaces
 //	keydir*.go     the index of keys; slots.go, keyarena.go, slab.go below it
 //	warm.go        many look-ups made ready together; prefetch_*: the instruction for it
-//	collection.go  the elements of one key; countedtree.go below it, finder.go looks many up
+//	collection.go  the elements of one key; countedtree.go, treechange.go, treenode.go and
+//	               cells.go below it, finder.go looks many up
 //	registry.go    all collections; reaper.go takes dropped ones apart
 //	expiry.go      which key expires first
 //	memory.go      what all of that takes, counted as it changes

@@ -8,9 +8,8 @@ import "bytes"
 // ended; in any other order it is as fast as GetElement. It is valid until the
 // collection is written, and for one goroutine.
 type Finder struct {
-	c     *Collection
-	leaf  *treeNode // where the last search ended; nil: nowhere
-	place int       // in leaf
+	c    *Collection
+	path treePath // where the last search ended; a nil leaf: nowhere
 }
 
 // Finder returns a Finder of the collection. REQUIRES: OrderHash or OrderScore.
@@ -19,34 +18,22 @@ func (c *Collection) Finder() Finder { return Finder{c: c} }
 // Has reports whether the collection has an element with a subkey that has that
 // hash.
 func (f *Finder) Has(hash uint64, subkey []byte) bool {
-	t := &f.c.main
+	t, p := &f.c.main, &f.path
 	// At its ends a leaf may have elements whose hash those of its neighbour have, too.
-	if f.leaf == nil || hash <= f.leaf.keys[0] || hash >= f.leaf.keys[len(f.leaf.keys)-1] {
-		if f.leaf = t.leafOf(hash, subkey); f.leaf == nil {
-			return false
-		}
-		f.place = min(lowerBound(f.leaf.keys, hash), len(f.leaf.keys)-1)
-	} else if f.leaf.keys[f.place] >= hash {
-		f.place = lowerBound(f.leaf.keys, hash)
+	if p.leaf == nil || hash <= p.leaf.keys()[0] || hash >= p.leaf.keys()[p.leaf.n-1] {
+		return t.search(p, hash, subkey)
 	}
-	keys := f.leaf.keys
-	for f.place+1 < len(keys) && keys[f.place] < hash {
-		f.place++
+	keys := p.leaf.keys()
+	if p.place >= len(keys) || keys[p.place] >= hash {
+		p.place = lowerBound(keys, hash)
 	}
-	for i := f.place; i < len(keys) && keys[i] == hash; i++ {
-		if bytes.Equal(t.elems.subkey(f.leaf.refs[i]), subkey) {
+	for keys[p.place] < hash { // the last of them is above
+		p.place++
+	}
+	for i := p.place; keys[i] == hash; i++ {
+		if bytes.Equal(t.elems.subkey(p.leaf.refs()[i]), subkey) {
 			return true
 		}
 	}
 	return false
-}
-
-// leafOf returns the leaf that (key, subkey) is in, if it exists, or nil if there
-// is none.
-func (t *countedTree) leafOf(key uint64, subkey []byte) *treeNode {
-	n := t.root
-	for n != nil && n.kids != nil {
-		n = n.kids[t.searchInner(n, key, subkey)]
-	}
-	return n
 }

@@ -22,8 +22,7 @@ func TestFinder(t *testing.T) {
 			for i := range n {
 				s := sought{random.Uint64N(hashes), fmt.Appendf(nil, "m%d", i)}
 				if i%2 == 0 {
-					ref, e := c.elems.elements.alloc()
-					e.keyLen, e.keyRef = uint32(len(s.subkey)), c.elems.keys.add(s.subkey)
+					ref, _ := c.elems.add(&element{}, s.subkey)
 					c.main.insert(s.hash, s.subkey, ref)
 				}
 				all = append(all, s)
@@ -42,8 +41,7 @@ func TestFinder(t *testing.T) {
 			}
 			other := newCollection(CollectionID(OrderHash), seed)
 			for i, s := range all {
-				ref, e := other.elems.elements.alloc()
-				e.keyLen, e.keyRef = uint32(len(s.subkey)), other.elems.keys.add(s.subkey)
+				ref, _ := other.elems.add(&element{}, s.subkey)
 				other.main.insert(s.hash, s.subkey, ref)
 				if i > 5000 {
 					break

@@ -233,7 +233,7 @@ func (ld *loader) element(r *loadRecord, seq uint64, f *dataFile, offset int64) 
 	}
 	v := element{seq: seq, size: r.size, recFile: f.slot, loc: makeLocation(f.number, offset)}
 	if r.size <= maxInlineBytes {
-		v.flags |= flagInline
+		v.bits = elementInline
 		v.loc = r.inline
 	}
 	c.coll.put(r.key, v)

@@ -87,7 +87,7 @@ func headIs(e *entry, kind recordKind, f *dataFile, seq uint64, at location) boo
 
 // elementIs is headIs for an element.
 func elementIs(e *element, f *dataFile, seq uint64, at location) bool {
-	if e.flags&flagInline != 0 {
+	if e.inline() {
 		return e.seq == seq && e.recFile == f.slot
 	}
 	return e.loc == at
@@ -239,7 +239,7 @@ func (v *mover) moveElement(e *element, at location, size int64) {
 	if !v.from[old] {
 		return
 	}
-	if e.flags&flagInline == 0 {
+	if !e.inline() {
 		e.loc = at
 	}
 	e.recFile = v.to.slot

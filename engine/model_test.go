@@ -490,10 +490,7 @@ func (w *workload) changeElement(tx *Tx, m model) error {
 	m[k] = h
 	if w.rng.IntN(3) == 0 {
 		delete(h.elements, sub)
-		if tx.DeleteElement(c, []byte(sub)) != exists {
-			return fmt.Errorf("DeleteElement %s of %v: want %v", sub, k, exists)
-		}
-		return nil
+		return w.deleteElement(tx, c, []byte(sub), exists)
 	}
 	h.elements[sub] = value
 	added, err := tx.PutElement(c, []byte(sub), []byte(value))
@@ -501,6 +498,32 @@ func (w *workload) changeElement(tx *Tx, m model) error {
 		err = fmt.Errorf("PutElement %s of %v: got new %v, want %v", sub, k, added, !exists)
 	}
 	return err
+}
+
+// deleteElement deletes an element in one of the three ways there are.
+func (w *workload) deleteElement(tx *Tx, c *Collection, sub []byte, exists bool) error {
+	way := w.rng.IntN(3)
+	rank, found := c.Rank(sub)
+	switch {
+	case found != exists:
+		return fmt.Errorf("Rank of %s: got %v, want %v", sub, found, exists)
+	case way == 0 && exists:
+		tx.DeleteElementAt(c, rank)
+	case way == 1 && exists && c.ID().Order() == OrderScore:
+		e := c.At(rank)
+		value, _ := e.Value()
+		rank, _ = c.RankScore(value[:], sub)
+		tx.DeleteElementAtScore(c, rank)
+	default:
+		if tx.DeleteElement(c, sub) != exists {
+			return fmt.Errorf("DeleteElement %s: want %v", sub, exists)
+		}
+		return nil
+	}
+	if _, found := c.Rank(sub); found {
+		return fmt.Errorf("%s is there after it was deleted", sub)
+	}
+	return nil
 }
 
 // trustOptions are the options of the trust suites: everything small, so that a

@@ -229,7 +229,7 @@ func (db *DB) moveFrame(from, to *dataFile, fr *frame, shift int64) error {
 				if e == nil || !elementIs(e, from, seq, was) {
 					return
 				}
-				if e.flags&flagInline == 0 {
+				if !e.inline() {
 					e.loc = is
 				}
 				e.recFile = to.slot

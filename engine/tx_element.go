@@ -48,12 +48,12 @@ func (tx *Tx) GetElement(c *Collection, subkey []byte) (Element, bool) {
 	if e == nil {
 		return Element{}, false
 	}
-	return Element{Subkey: subkey, Size: int(e.size), coll: c.id, loc: e.loc, seq: e.seq, recFile: e.recFile, flags: e.flags}, true
+	return Element{Subkey: subkey, Size: int(e.size), coll: c.id, loc: e.loc, seq: e.seq, recFile: e.recFile, inline: e.inline()}, true
 }
 
 // AppendElementValue appends the value of an element to dst; as AppendValue.
 func (tx *Tx) AppendElementValue(dst []byte, e *Element) ([]byte, error) {
-	if e.flags&flagInline != 0 {
+	if e.inline {
 		return e.loc.appendInline(dst, uint32(e.Size)), nil
 	}
 	w := want{kind: kindElemPut, id: uint64(e.coll), key: e.Subkey, valueLen: e.Size}
@@ -73,20 +73,22 @@ func (tx *Tx) PutElement(c *Collection, subkey, value []byte) (bool, error) {
 		return false, fmt.Errorf("engine: an element ordered by score needs a value of 8 bytes, not %d", len(value))
 	}
 	u := elemUndo{coll: c, keyLen: len(subkey)}
-	if old := c.find(subkey); old != nil {
-		u.existed, u.old = true, *old
+	var s spot
+	c.search(&s, subkey)
+	if s.elem != nil {
+		u.existed, u.old = true, *s.elem
 	}
 	v := element{size: uint32(len(value)), recFile: unknownFileSlot}
 	var offset int64
 	v.seq, offset = tx.add(&record{kind: kindElemPut, coll: uint64(c.id), key: subkey, value: value})
 	if len(value) <= maxInlineBytes {
-		v.flags |= flagInline
+		v.bits = elementInline
 		v.loc = inlineLocation(value)
 	} else {
 		v.loc = makeLocation(provisionalFile, offset)
 	}
 	u.keyAt = len(tx.buf) - len(value) - len(subkey)
-	u.elem, _ = c.put(subkey, v)
+	u.elem = c.putAt(&s, subkey, &v)
 	tx.elems = append(tx.elems, u)
 	tx.onlyDeletes = false
 	return !u.existed, nil
@@ -95,17 +97,49 @@ func (tx *Tx) PutElement(c *Collection, subkey, value []byte) (bool, error) {
 // DeleteElement removes an element. It reports whether it existed.
 func (tx *Tx) DeleteElement(c *Collection, subkey []byte) bool {
 	tx.holdsCollection(c, true)
-	old := c.find(subkey)
-	if old == nil {
+	var s spot
+	if c.search(&s, subkey); s.elem == nil {
 		return false
 	}
-	u := elemUndo{coll: c, existed: true, old: *old, keyLen: len(subkey)}
+	// subkey may point into the element itself: what noteDeleted returns does not.
+	c.deleteAt(&s, tx.noteDeleted(c, subkey, s.elem))
+	return true
+}
+
+// DeleteElementAt removes the element at a position of the collection's order. It
+// does not search for it as DeleteElement does.
+// REQUIRES: 0 <= i < Len.
+func (tx *Tx) DeleteElementAt(c *Collection, i int) {
+	tx.holdsCollection(c, true)
+	var s spot
+	c.main.searchAt(&s.path, i)
+	s.ref = s.path.ref()
+	s.elem = c.elems.at(s.ref)
+	c.deleteAt(&s, tx.noteDeleted(c, c.elems.subkeyOf(s.elem), s.elem))
+}
+
+// DeleteElementAtScore is DeleteElementAt in the order by value.
+// REQUIRES: OrderScore, 0 <= i < Len.
+func (tx *Tx) DeleteElementAtScore(c *Collection, i int) {
+	tx.holdsCollection(c, true)
+	var p treePath
+	c.score.searchAt(&p, i)
+	ref := p.ref()
+	e := c.elems.at(ref)
+	subkey := tx.noteDeleted(c, c.elems.subkeyOf(e), e)
+	c.score.removeAt(&p)
+	c.main.remove(c.sortKey(subkey), subkey)
+	c.release(ref)
+}
+
+// noteDeleted writes the tombstone of an element and remembers the element for
+// undo. It returns a copy of the subkey, valid until the next record is added.
+func (tx *Tx) noteDeleted(c *Collection, subkey []byte, e *element) []byte {
+	u := elemUndo{coll: c, existed: true, old: *e, keyLen: len(subkey)}
 	tx.addTombstone(&record{kind: kindElemTombstone, coll: uint64(c.id), key: subkey})
 	u.keyAt = len(tx.buf) - len(subkey)
 	tx.elems = append(tx.elems, u)
-	// subkey may point into the element itself: it is in buf by now.
-	c.delete(tx.buf[u.keyAt : u.keyAt+u.keyLen])
-	return true
+	return tx.buf[u.keyAt : u.keyAt+u.keyLen]
 }
 
 func (tx *Tx) undoElement(u *elemUndo) {
@@ -143,7 +177,7 @@ func (tx *Tx) settleElements(files *fileSet, at placed) {
 		}
 		e.seq = at.base + e.seq&^provisionalSeq
 		e.recFile = at.file.slot
-		if e.flags&flagInline == 0 && e.loc.file() == provisionalFile {
+		if !e.inline() && e.loc.file() == provisionalFile {
 			e.loc = makeLocation(at.file.number, at.offset+e.loc.offset())
 		}
 	}

@@ -190,7 +190,9 @@ func scramble(t *testing.T, tx *Tx) {
 		c := h.Collection()
 		for i := range 20 {
 			sub := fmt.Appendf(nil, "sub-%d", i)
-			if i%2 == 0 {
+			if rank, ok := c.Rank(sub); i%4 == 0 && ok {
+				tx.DeleteElementAt(c, rank)
+			} else if i%2 == 0 {
 				tx.DeleteElement(c, sub)
 			}
 			if i%3 == 0 {
@@ -198,6 +200,10 @@ func scramble(t *testing.T, tx *Tx) {
 					t.Fatal(err)
 				}
 			}
+		}
+		if c.ID().Order() == OrderScore {
+			tx.DeleteElementAtScore(c, c.Len()/2)
+			tx.DeleteElementAtScore(c, 0)
 		}
 	}
 	tx.Delete(0, []byte("coll-0"))

@@ -158,7 +158,7 @@ func (c *coll) drop(side Side, n int) {
 			if side == Right {
 				i = c.big.Len() - 1
 			}
-			c.tx.eng.DeleteElement(c.big, c.big.At(i).Subkey)
+			c.tx.eng.DeleteElementAt(c.big, i)
 		}
 	}
 }

@@ -203,7 +203,7 @@ func (p *Popped) Each(fn func(member []byte)) error {
 // removeAt removes the member at a position.
 func (c *coll) removeAt(i int) {
 	if c.big != nil {
-		c.tx.eng.DeleteElement(c.big, c.big.At(i).Subkey)
+		c.tx.eng.DeleteElementAt(c.big, i)
 		return
 	}
 	c.small.replace(c.small.skip(0, i), 1)

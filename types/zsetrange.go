@@ -308,8 +308,7 @@ func (s *Sorted) Remove(p Span, event string) error {
 		c.big, c.small = nil, packed{}
 	case c.big != nil:
 		for range n {
-			e := c.big.AtScore(p.Lo)
-			c.tx.eng.DeleteElement(c.big, e.Subkey)
+			c.tx.eng.DeleteElementAtScore(c.big, p.Lo)
 		}
 	default:
 		c.small.replace(c.small.skip(0, 2*p.Lo), 2*n)
