@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -334,6 +333,3 @@ func hashKey(key []byte) uint32 {
 	h *= 0xbf58476d1ce4e5b9
 	return uint32(h >> 32)
 }
-
-// loadWorkers is how many files are read at a time while opening.
-func loadWorkers() int { return runtime.GOMAXPROCS(0) }

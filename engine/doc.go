@@ -44,7 +44,7 @@
 //	record.go      records and frames; header.go, footer.go, hint.go, manifest.go,
 //	               syncmark.go: all other bytes on the disk
 //	datafile.go    one data file: names, reads, scans; fileset.go: all of them
-//	recovery.go    Open: what is good, what is cut, what is refused; load.go: the
+//	recovery.go    Open: what is good, what is cut, what is refused; load*.go: the
 //	               keydir from it
 //	merge*.go      merge; reserve.go: room for it on a full disk
 //	backup.go, scrub.go, check.go, repair.go, dump.go: what they say;

@@ -60,6 +60,13 @@ func (h *expiryHeap) push(expireMs int64, space, slot uint32) {
 	}
 }
 
+// order makes a heap of items that were appended to items in any order.
+func (h *expiryHeap) order() {
+	slices.SortFunc(h.items, compareExpiry)
+	h.limit = max(expiryMinLimit, 2*len(h.items))
+	h.count()
+}
+
 // peek returns the earliest expiry that counts, and leaves it in the heap.
 func (h *expiryHeap) peek() (item expiryItem, ok bool) {
 	for len(h.items) > 0 {

@@ -170,6 +170,29 @@ func encodeHint(m *fileMeta, uuid [16]byte, h *hintEncoder) []byte {
 	return le.AppendUint32(b, crc32.Update(salted, castagnoli, b[trailer:]))
 }
 
+// hintTrailer is the end of a hint file.
+type hintTrailer struct {
+	dataEnd int64
+	records uint64
+	crc     uint32 // of the entries
+}
+
+const reasonHintChecksum = "checksum of the entries does not match"
+
+// decodeHintTrailer decodes and checks a trailer.
+// REQUIRES: b has hintTrailerBytes bytes.
+func decodeHintTrailer(b []byte, salt uint32) (t hintTrailer, reason string) {
+	le := binary.LittleEndian
+	if crc32.Update(saltCRC(salt), castagnoli, b[:20]) != le.Uint32(b[20:]) {
+		return t, "trailer checksum does not match"
+	}
+	t = hintTrailer{dataEnd: int64(le.Uint64(b)), records: le.Uint64(b[8:]), crc: le.Uint32(b[16:])}
+	if t.dataEnd < fileHeaderBytes {
+		return t, "it is of a data file without data"
+	}
+	return t, ""
+}
+
 // decodeHint checks a hint file but for its entries, which it returns, with the
 // end of the data and the number of records that they are for.
 func decodeHint(b []byte, name string) (h fileHeader, entries []byte, dataEnd int64, records uint64, err error) {
@@ -183,21 +206,15 @@ func decodeHint(b []byte, name string) (h fileHeader, entries []byte, dataEnd in
 	if at < fileHeaderBytes {
 		return h, nil, 0, 0, corrupt(len(b), "it is cut short")
 	}
-	le := binary.LittleEndian
-	salted := saltCRC(h.salt)
-	trailer := b[at:]
-	if crc32.Update(salted, castagnoli, trailer[:20]) != le.Uint32(trailer[20:]) {
-		return h, nil, 0, 0, corrupt(at, "trailer checksum does not match")
+	t, reason := decodeHintTrailer(b[at:], h.salt)
+	if reason != "" {
+		return h, nil, 0, 0, corrupt(at, reason)
 	}
 	entries = b[fileHeaderBytes:at]
-	if crc32.Update(salted, castagnoli, entries) != le.Uint32(trailer[16:]) {
-		return h, nil, 0, 0, corrupt(fileHeaderBytes, "checksum of the entries does not match")
+	if crc32.Update(saltCRC(h.salt), castagnoli, entries) != t.crc {
+		return h, nil, 0, 0, corrupt(fileHeaderBytes, reasonHintChecksum)
 	}
-	dataEnd = int64(le.Uint64(trailer))
-	if dataEnd < fileHeaderBytes {
-		return h, nil, 0, 0, corrupt(at, "it is of a data file without data")
-	}
-	return h, entries, dataEnd, le.Uint64(trailer[8:]), nil
+	return h, entries, t.dataEnd, t.records, nil
 }
 
 // writeHint makes the hint file of an immutable file, by reading that once more.
@@ -235,63 +252,124 @@ func (db *DB) writeHint(f *dataFile) error {
 	return db.opt.FS.SyncDir(db.dir)
 }
 
-// readHint reads the hint file of f and checks that it is of f. It returns the
-// entries; buf is used for them if it is large enough.
-func (ld *loader) readHint(f *dataFile, buf []byte) (entries, grown []byte, err error) {
-	fs := ld.db.opt.FS
-	name := hintFileName(f.number)
-	file, err := fs.Open(filepath.Join(ld.db.dir, name), true)
-	if err != nil {
-		return nil, buf, err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	size, err := file.Size()
-	if err != nil {
-		return nil, buf, err
-	}
-	// No valid hint is longer than its data file by more than this.
-	if size > f.meta.size+int64(f.meta.records)*16+fileHeaderBytes+hintTrailerBytes {
-		return nil, buf, &CorruptError{File: name, Offset: size, Reason: "it is longer than its data file allows"}
-	}
-	if int64(cap(buf)) < size {
-		buf = make([]byte, size)
-	}
-	buf = buf[:size]
-	if err := readFull(file, buf, 0); err != nil {
-		return nil, buf, err
-	}
-	h, entries, dataEnd, records, err := decodeHint(buf, name)
-	if err != nil {
-		return nil, buf, err
-	}
-	m := &f.meta
-	if h.number != m.number || h.salt != m.salt || h.kind != m.kind || h.uuid != ld.db.manifest.uuid ||
-		dataEnd != m.dataEnd || records != m.records {
-		return nil, buf, &CorruptError{File: name, Offset: 0, Reason: fmt.Sprintf("it is not of %s as it is now", f.name())}
-	}
-	return entries, buf, nil
+// unsoundHintError means that a hint file has the right checksums, but an entry that
+// does not decode, and that the entries before it were loaded.
+type unsoundHintError struct {
+	number uint32
+	offset int64
 }
 
-// hinted loads an immutable file from its hint file.
-func (ld *loader) hinted(f *dataFile, buf []byte) (grown []byte, err error) {
-	entries, buf, err := ld.readHint(f, buf)
+func (e *unsoundHintError) Error() string {
+	return fmt.Sprintf("engine: %s has an entry that is not valid at %d, but the right checksums", hintFileName(e.number), e.offset)
+}
+
+// hinted loads an immutable file from its hint file. Nothing is loaded before all
+// checksums are found right. The file is read twice for that, in blocks: hint files
+// may be large, and there are as many at work as there are processors.
+func (ld *loader) hinted(p *feeder, f *loadFile) (err error) {
+	if ld.unsound[f.number] {
+		return &CorruptError{File: hintFileName(f.number), Offset: 0, Reason: "an entry is not valid"}
+	}
+	name := hintFileName(f.number)
+	file, err := ld.db.opt.FS.Open(filepath.Join(ld.db.dir, name), true)
 	if err != nil {
-		return buf, err
+		return err
 	}
-	// Two passes, so that nothing is loaded from a hint that is not valid.
-	for _, load := range []bool{false, true} {
-		d := hintDecoder{f: fieldReader{b: entries}, limit: f.meta.dataEnd}
-		var r loadRecord
-		for d.next(&r) {
-			if load {
-				ld.apply(&r, d.seq, f, d.offset)
-			}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	entriesEnd, err := ld.checkHint(file, name, f)
+	if err != nil {
+		return err
+	}
+	d := hintDecoder{limit: f.meta.dataEnd}
+	r := &p.blocks
+	*r = blockReader{src: file, limit: entriesEnd, buf: r.buf[:0]}
+	for at, n := int64(fileHeaderBytes), blockBytes; at < entriesEnd; {
+		b, err := r.at(at, n)
+		if err != nil {
+			return err
 		}
-		if d.f.bad {
-			return buf, &CorruptError{File: hintFileName(f.number), Offset: int64(len(entries) - len(d.f.b)), Reason: "an entry is not valid"}
+		used := p.entries(&d, b)
+		at += int64(used)
+		n = blockBytes
+		switch {
+		case at == entriesEnd:
+		case used == 0 && len(b) == int(entriesEnd-at):
+			return &unsoundHintError{f.number, at}
+		case used == 0:
+			n = 2 * len(b) // an entry that is longer
 		}
 	}
-	return buf, nil
+	p.progress(f.meta.dataEnd-max(d.offset, fileHeaderBytes), 0)
+	return nil
+}
+
+// entries takes the whole entries at the start of b, and returns how long they are.
+func (p *feeder) entries(d *hintDecoder, b []byte) (used int) {
+	var r loadRecord
+	d.f = fieldReader{b: b}
+	records, from := int64(0), max(d.offset, fileHeaderBytes)
+	for {
+		seq, offset := d.seq, d.offset
+		used = len(b) - len(d.f.b)
+		if !d.next(&r) {
+			d.seq, d.offset = seq, offset
+			p.progress(max(offset, fileHeaderBytes)-from, records)
+			return used
+		}
+		p.add(&r, d.seq, d.offset)
+		records++
+	}
+}
+
+// checkHint checks all of a hint file but what its entries say, and that it is of
+// f. It returns where the entries end.
+func (ld *loader) checkHint(file File, name string, f *loadFile) (entriesEnd int64, err error) {
+	corrupt := func(offset int64, reason string) (int64, error) {
+		return 0, &CorruptError{File: name, Offset: offset, Reason: reason}
+	}
+	size, err := file.Size()
+	if err != nil {
+		return 0, err
+	}
+	m := &f.meta
+	// No valid hint is longer than its data file by more than this.
+	if size > m.size+int64(m.records)*16+fileHeaderBytes+hintTrailerBytes {
+		return corrupt(size, "it is longer than its data file allows")
+	}
+	r := blockReader{src: file, limit: size}
+	b, err := r.at(0, fileHeaderBytes)
+	if err != nil {
+		return 0, err
+	}
+	h, err := decodeFileHeader(b, name, magicHint)
+	if err != nil {
+		return 0, err
+	}
+	entriesEnd = size - hintTrailerBytes
+	if entriesEnd < fileHeaderBytes {
+		return corrupt(size, "it is cut short")
+	}
+	crc := saltCRC(h.salt)
+	for at := int64(fileHeaderBytes); at < entriesEnd; at += int64(len(b)) {
+		if b, err = r.at(at, int(min(blockBytes, entriesEnd-at))); err != nil {
+			return 0, err
+		}
+		crc = crc32.Update(crc, castagnoli, b)
+	}
+	if b, err = r.at(entriesEnd, hintTrailerBytes); err != nil {
+		return 0, err
+	}
+	t, reason := decodeHintTrailer(b, h.salt)
+	switch {
+	case reason != "":
+		return corrupt(entriesEnd, reason)
+	case t.crc != crc:
+		return corrupt(fileHeaderBytes, reasonHintChecksum)
+	case h.number != m.number || h.salt != m.salt || h.kind != m.kind || h.uuid != ld.db.manifest.uuid ||
+		t.dataEnd != m.dataEnd || t.records != m.records:
+		return corrupt(0, fmt.Sprintf("it is not of %s as it is now", f.name()))
+	}
+	return entriesEnd, nil
 }
 
 // dumpHint prints the entries of a hint file, one a line. It returns what is

@@ -1,32 +1,41 @@
 package engine
 
 import (
-	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // loader fills the keydir from the records of the data files, which may come in
-// any order and twice. While it works:
+// any order and twice. loadparts.go says how many processors do it together,
+// loadfiles.go reads the files. While it works:
 //
 //   - A table is keyed by internal space number in tables, because the numbers
 //     that keyspaces have now are known only at the end.
 //   - An entry holds the newest put or tombstone of its key; a tombstone makes it
-//     a ghost, so that it shadows older puts that come later.
+//     a ghost, so that it shadows older puts that come later. If no older one can
+//     come any more, nothing is kept of the key.
 //   - Expire records are kept beside, because one counts only if no newer put or
 //     tombstone comes.
-//   - Element tombstones are kept beside in the same way.
+//   - Element tombstones are kept beside in the same way, as long as an older put
+//     can come.
 //   - An expired record is loaded as any other: it shadows older ones.
 type loader struct {
-	db      *DB
-	shards  []loadShard
+	db     *DB
+	limits loadLimits
+	parts  []loadPart // as many as shards
+
 	maps    sync.Mutex // guards spaceOf
 	spaceOf map[uint32]spaceMapping
 
-	collMu sync.Mutex // guards elements of the map, not the collections
-	colls  map[CollectionID]*loadCollection
+	unsound   map[uint32]bool // numbers of files whose hint is not to be used
+	files     []*loadFile     // all that are loaded
+	filesDone atomic.Int64
+
+	queued    atomic.Int64 // bytes of chunks that are queued
+	waiting   atomic.Int64 // and of those that are being applied
+	buffers   sync.Pool    // of *[]byte, for chunks
+	help      *sync.Cond   // something changed that an idle worker may wait for
+	producing bool         // guarded by help.L: chunks may still come
 
 	hintless      sync.Mutex  // guards following
 	hintlessFiles []*dataFile // whose hint files have to be made
@@ -37,11 +46,30 @@ type loader struct {
 	maxSpace atomic.Uint32
 }
 
-type loadShard struct {
-	mu      sync.Mutex
+// loadFile is a data file, as far as the loader is concerned.
+type loadFile struct {
+	*dataFile
+	lowest uint64      // no record has a lower sequence number
+	done   atomic.Bool // every record is queued
+}
+
+// loadPart is what is known so far of the keys of one shard, and of some
+// collections: see loader.partOf. The tables are those of the shard.
+type loadPart struct {
+	queue loadQueue
+
+	// Guarded by queue.applying.
 	tables  map[uint32]*table
 	last    *table
 	expires map[loadSlot]loadExpire
+	// remembered is how many ghosts and element tombstones there are, and
+	// forgetAt at how many it is worth it to look which are of no use any more.
+	remembered, forgetAt int
+
+	mu       sync.Mutex // guards following; after queue.applying
+	colls    map[CollectionID]*loadCollection
+	lastColl *loadCollection
+	_        [64]byte
 }
 
 type loadSlot struct {
@@ -62,48 +90,45 @@ type spaceMapping struct {
 	file  *dataFile
 }
 
+// loadCollection is a collection and what is known of elements that it does not
+// have. Guarded by queue.applying of its part, but for coll and slot, which do
+// not change.
 type loadCollection struct {
-	mu         sync.Mutex
 	coll       *Collection
 	slot       uint32
 	tombstones map[string]uint64
 }
 
-func newLoader(db *DB) *loader {
+func newLoader(db *DB, unsound map[uint32]bool) *loader {
 	ld := &loader{
-		db: db, shards: make([]loadShard, len(db.shards)),
-		spaceOf: make(map[uint32]spaceMapping), colls: make(map[CollectionID]*loadCollection),
+		db: db, limits: db.opt.load, unsound: unsound, parts: make([]loadPart, len(db.shards)),
+		spaceOf: make(map[uint32]spaceMapping), help: sync.NewCond(new(sync.Mutex)),
 	}
-	for i := range ld.shards {
-		ld.shards[i].tables = make(map[uint32]*table)
-		ld.shards[i].expires = make(map[loadSlot]loadExpire)
+	for i := range ld.parts {
+		p := &ld.parts[i]
+		p.tables = make(map[uint32]*table)
+		p.expires = make(map[loadSlot]loadExpire)
+		p.colls = make(map[CollectionID]*loadCollection)
+		p.forgetAt = ld.limits.forget
 	}
 	return ld
 }
 
-// frame loads the records of a frame of a log file and counts them.
-func (ld *loader) frame(f *dataFile, fr *frame, n int) error {
-	countFrame(f, fr, n)
-	ld.progress.add(fr.end()-fr.offset, int64(n))
-	return ld.records(f, fr)
+// partOf returns the part of the elements of a collection.
+func (ld *loader) partOf(id CollectionID) int {
+	return int(uint64(id) >> 2 & uint64(len(ld.parts)-1))
 }
 
-// records loads the records of a frame.
-func (ld *loader) records(f *dataFile, fr *frame) error {
-	return fr.eachRecord(func(r *record, seq uint64, offset int64, _ int) error {
-		ld.apply(&loadRecord{
-			kind: r.kind, flags: r.flags, tag: r.tag, space: r.space, number: r.number, coll: r.coll,
-			expireMs: r.expireMs, key: r.key, size: uint32(len(r.value)), inline: inlineOrZero(r.value),
-		}, seq, f, offset)
-		return nil
-	})
-}
-
-func inlineOrZero(value []byte) location {
-	if len(value) > maxInlineBytes {
-		return 0
+// lowest returns the lowest sequence number that a record can have that is yet to
+// be queued, but for those that come in order: the records of a log file do.
+func (ld *loader) lowest(current *loadFile) uint64 {
+	lowest := uint64(1<<64 - 1)
+	for _, f := range ld.files {
+		if !f.done.Load() && (f != current || f.kind != fileLog) {
+			lowest = min(lowest, f.lowest)
+		}
 	}
-	return inlineLocation(value)
+	return lowest
 }
 
 // loadRecord is what the keydir needs of a record: a hint holds no more.
@@ -120,17 +145,11 @@ type loadRecord struct {
 	inline   location // the value, if size is at most maxInlineBytes
 }
 
-// apply loads one record. Safe for concurrent use.
-func (ld *loader) apply(r *loadRecord, seq uint64, f *dataFile, offset int64) {
-	storeMax(&ld.maxSeq, seq)
-	switch r.kind {
-	case kindPut, kindTombstone, kindExpire:
-		ld.head(r, seq, f, offset)
-	case kindElemPut, kindElemTombstone:
-		ld.element(r, seq, f, offset)
-	case kindSpaceMap:
-		ld.mapping(r, seq, f)
+func inlineOrZero(value []byte) location {
+	if len(value) > maxInlineBytes {
+		return 0
 	}
+	return inlineLocation(value)
 }
 
 func storeMax(a *atomic.Uint64, v uint64) {
@@ -142,19 +161,47 @@ func storeMax(a *atomic.Uint64, v uint64) {
 	}
 }
 
-func (ld *loader) head(r *loadRecord, seq uint64, f *dataFile, offset int64) {
-	s := &ld.shards[ld.db.ShardOf(r.key)]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t := s.last
-	if t == nil || t.space.id != r.space {
-		t = s.tables[r.space]
-		if t == nil {
-			t = newTable(newSpace(r.space, 0), ld.db.opt.Index)
-			s.tables[r.space] = t
+// apply loads chunks of this part. REQUIRES: queue.applying is held.
+func (p *loadPart) apply(ld *loader, chunks []*loadChunk) {
+	var r loadRecord
+	for _, c := range chunks {
+		var seq uint64
+		for b := c.buf; len(b) > 0; {
+			var offset int64
+			b, seq, offset = c.next(b, &r)
+			switch r.kind {
+			case kindElemPut, kindElemTombstone:
+				p.element(ld, c, &r, seq, offset)
+			case kindTombstone:
+				p.tombstone(ld, c, &r, seq)
+			default:
+				p.head(ld, c, &r, seq, offset)
+			}
 		}
-		s.last = t
+		if p.remembered >= p.forgetAt {
+			// What comes of this file, if it is in order, is above the last one.
+			p.forget(min(c.low, seq), ld.limits.forget)
+		}
 	}
+}
+
+// table returns the table of a keyspace.
+func (p *loadPart) table(ld *loader, space uint32) *table {
+	if t := p.last; t != nil && t.space.id == space {
+		return t
+	}
+	t := p.tables[space]
+	if t == nil {
+		t = newTable(newSpace(space, 0), ld.db.opt.Index)
+		p.tables[space] = t
+	}
+	p.last = t
+	return t
+}
+
+// head loads a put or an expire record.
+func (p *loadPart) head(ld *loader, c *loadChunk, r *loadRecord, seq uint64, offset int64) {
+	t := p.table(ld, r.space)
 	slot, ok := t.index.get(r.key)
 	var e *entry
 	if ok {
@@ -166,8 +213,8 @@ func (ld *loader) head(r *loadRecord, seq uint64, f *dataFile, offset int64) {
 	}
 	if r.kind == kindExpire {
 		at := loadSlot{t, slot}
-		if s.expires[at].seq < seq {
-			s.expires[at] = loadExpire{seq, r.expireMs, f.slot}
+		if p.expires[at].seq < seq {
+			p.expires[at] = loadExpire{seq, r.expireMs, c.file.slot}
 		}
 		return
 	}
@@ -175,13 +222,9 @@ func (ld *loader) head(r *loadRecord, seq uint64, f *dataFile, offset int64) {
 		return
 	}
 	e.seq = seq
-	e.recFile = f.slot
+	e.recFile = c.file.slot
 	e.flags = 0
 	e.coll, e.expireMs = 0, 0
-	if r.kind == kindTombstone {
-		e.flags = flagGhost
-		return
-	}
 	e.tag, e.size, e.expireMs = r.tag, r.size, r.expireMs
 	if r.flags&putHasExpire != 0 {
 		e.flags |= flagPutExpire
@@ -189,54 +232,128 @@ func (ld *loader) head(r *loadRecord, seq uint64, f *dataFile, offset int64) {
 	if r.flags&putHasCollection != 0 {
 		e.coll = ld.collection(CollectionID(r.coll)).slot
 	}
-	e.loc = makeLocation(f.number, offset)
+	e.loc = makeLocation(c.file.number, offset)
 	if r.size <= maxInlineBytes {
 		e.flags |= flagInline
 		e.loc = r.inline
 	}
 }
 
-func (ld *loader) collection(id CollectionID) *loadCollection {
-	ld.collMu.Lock()
-	defer ld.collMu.Unlock()
-	c := ld.colls[id]
-	if c == nil {
-		coll := newCollection(id, ld.db.hashSeed)
-		coll.shard.Store(noShard)
-		c = &loadCollection{coll: coll, slot: ld.db.colls.add(coll)}
-		ld.colls[id] = c
-		storeMax(&ld.maxColl, uint64(id)>>2)
+// tombstone loads the tombstone of a key.
+func (p *loadPart) tombstone(ld *loader, c *loadChunk, r *loadRecord, seq uint64) {
+	t := p.table(ld, r.space)
+	slot, ok := t.index.get(r.key)
+	if ok {
+		e := t.slots.at(slot)
+		if seq <= e.seq {
+			return
+		}
+		if p.expires[loadSlot{t, slot}].seq < seq && seq <= c.low {
+			delete(p.expires, loadSlot{t, slot})
+			t.removeGhost(slot)
+			return
+		}
+		p.becomeGhost(e, c, seq)
+		return
 	}
-	return c
+	if seq <= c.low {
+		return
+	}
+	slot, e := t.slots.alloc(r.key)
+	t.index.put(r.key, slot)
+	p.becomeGhost(e, c, seq)
 }
 
-func (ld *loader) element(r *loadRecord, seq uint64, f *dataFile, offset int64) {
+func (p *loadPart) becomeGhost(e *entry, c *loadChunk, seq uint64) {
+	e.seq, e.recFile, e.flags = seq, c.file.slot, flagGhost
+	e.coll, e.expireMs = 0, 0
+	p.remembered++
+}
+
+// element loads a record of an element.
+func (p *loadPart) element(ld *loader, chunk *loadChunk, r *loadRecord, seq uint64, offset int64) {
 	c := ld.collection(CollectionID(r.coll))
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	old := c.coll.find(r.key)
 	if old != nil && old.seq >= seq {
 		return
 	}
-	if gone, ok := c.tombstones[string(r.key)]; ok && gone > seq {
+	if len(c.tombstones) > 0 && c.tombstones[string(r.key)] > seq {
 		return
 	}
 	if r.kind == kindElemTombstone {
 		if old != nil {
 			c.coll.delete(r.key)
 		}
+		if seq <= chunk.low {
+			return
+		}
 		if c.tombstones == nil {
 			c.tombstones = make(map[string]uint64)
 		}
 		c.tombstones[string(r.key)] = seq
+		p.remembered++
 		return
 	}
-	v := element{seq: seq, size: r.size, recFile: f.slot, loc: makeLocation(f.number, offset)}
+	v := element{seq: seq, size: r.size, recFile: chunk.file.slot, loc: makeLocation(chunk.file.number, offset)}
 	if r.size <= maxInlineBytes {
 		v.bits = elementInline
 		v.loc = r.inline
 	}
 	c.coll.put(r.key, v)
+}
+
+// collection returns the collection of an id, which it makes if there is none.
+func (ld *loader) collection(id CollectionID) *loadCollection {
+	p := &ld.parts[ld.partOf(id)]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lastColl != nil && p.lastColl.coll.id == id {
+		return p.lastColl
+	}
+	c := p.colls[id]
+	if c == nil {
+		coll := newCollection(id, ld.db.hashSeed)
+		coll.shard.Store(noShard)
+		c = &loadCollection{coll: coll, slot: ld.db.colls.add(coll)}
+		p.colls[id] = c
+		storeMax(&ld.maxColl, uint64(id)>>2)
+	}
+	p.lastColl = c
+	return c
+}
+
+// forget gives up what was remembered of keys and elements that are gone, as far
+// as no record below low can come. An entry that is a ghost because only its
+// expiry is known yet stays.
+func (p *loadPart) forget(low uint64, atLeast int) {
+	p.remembered = 0
+	for _, t := range p.tables {
+		for slot := range t.slots.cap() {
+			if !t.slots.used(slot) {
+				continue
+			}
+			e := t.slots.at(slot)
+			switch {
+			case e.flags&flagGhost == 0:
+			case e.seq <= low && p.expires[loadSlot{t, slot}].seq <= e.seq:
+				delete(p.expires, loadSlot{t, slot})
+				t.removeGhost(slot)
+			default:
+				p.remembered++
+			}
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.colls {
+		for key, seq := range c.tombstones {
+			if seq <= low {
+				delete(c.tombstones, key)
+			}
+		}
+		p.remembered += len(c.tombstones)
+	}
+	p.forgetAt = max(atLeast, 2*p.remembered)
 }
 
 func (ld *loader) mapping(r *loadRecord, seq uint64, f *dataFile) {
@@ -246,236 +363,4 @@ func (ld *loader) mapping(r *loadRecord, seq uint64, f *dataFile) {
 	if m := ld.spaceOf[r.number]; m.seq < seq {
 		ld.spaceOf[r.number] = spaceMapping{seq, r.space, f}
 	}
-}
-
-// finish makes the keydir of what was loaded.
-func (ld *loader) finish() error {
-	db := ld.db
-	if err := ld.placeSpaces(); err != nil {
-		return err
-	}
-	files := db.files.Load()
-	for i := range ld.shards {
-		for id, t := range ld.shards[i].tables {
-			if err := ld.finishTable(i, id, t, files); err != nil {
-				return err
-			}
-		}
-	}
-	for _, c := range ld.colls {
-		if db.colls.removeUnnamed(c.coll) {
-			continue // garbage that no head names
-		}
-		db.countCollection(c.coll)
-		c.coll.AscendAt(0, func(e Element) bool {
-			addLive(files.bySlot(e.recFile), elemRecordBytes(uint64(c.coll.id), len(e.Subkey), e.Size))
-			return true
-		})
-	}
-	db.log.nextSeq = max(db.log.nextSeq, ld.maxSeq.Load()+1)
-	db.nextColl.Store(max(db.nextColl.Load(), ld.maxColl.Load()+1))
-	db.nextSpace.Store(max(db.nextSpace.Load(), ld.maxSpace.Load()+1))
-	return nil
-}
-
-// placeSpaces gives the numbers of keyspaces to internal ones.
-func (ld *loader) placeSpaces() error {
-	for n, m := range ld.spaceOf {
-		if int(n) >= len(ld.db.spaces) {
-			continue // refused by finishTable if it has keys
-		}
-		sp := newSpace(m.space, int(n))
-		sp.mapSeq, sp.mapFile = m.seq, m.file.slot
-		addLive(m.file, spaceMapBytes(n, m.space))
-		ld.db.spaces[n].Store(sp)
-	}
-	return nil
-}
-
-// spaceNumber returns the number of an internal space now, or -1.
-func (ld *loader) spaceNumber(id uint32) int {
-	if id < firstFreshSpace {
-		if _, moved := ld.spaceOf[id]; !moved {
-			return int(id)
-		}
-	}
-	for n, m := range ld.spaceOf {
-		if m.space == id {
-			return int(n)
-		}
-	}
-	return -1
-}
-
-// finishTable takes the ghosts out of a table and puts it where it belongs.
-func (ld *loader) finishTable(shardNumber int, id uint32, t *table, files *fileSet) error {
-	s := &ld.db.shards[shardNumber]
-	ls := &ld.shards[shardNumber]
-	number := ld.spaceNumber(id)
-	if number < 0 {
-		return nil // cleared; the collections it names stay unnamed
-	}
-	if number < len(ld.db.spaces) {
-		t.space = ld.db.spaces[number].Load()
-	}
-	ghost := entry{flags: flagGhost}
-	for slot := range t.slots.cap() {
-		if !t.slots.used(slot) {
-			continue
-		}
-		e := t.slots.at(slot)
-		if e.flags&flagGhost != 0 {
-			t.removeGhost(slot)
-			continue
-		}
-		if number >= len(ld.db.spaces) {
-			return fmt.Errorf("engine: keyspace %d has keys, but only %d keyspaces were asked for", number, len(ld.db.spaces))
-		}
-		if x, ok := ls.expires[loadSlot{t, slot}]; ok && x.seq > e.seq {
-			e.seq, e.expireMs, e.recFile = x.seq, x.expireMs, x.file
-			e.flags |= flagExpireRec
-		}
-		t.account(&ghost, e)
-		ld.countLive(t, e, files)
-		if e.coll != 0 {
-			ld.db.colls.moveName(0, e.coll, shardNumber)
-		}
-	}
-	if number >= len(ld.db.spaces) {
-		return nil
-	}
-	s.tables[number] = t
-	ld.db.countTable(t)
-	s.lastSeq = ld.maxSeq.Load()
-	for slot := range t.slots.cap() {
-		if t.slots.used(slot) {
-			if e := t.slots.at(slot); e.expireMs != 0 {
-				s.expiry.push(e.expireMs, t.space.id, slot)
-			}
-		}
-	}
-	return nil
-}
-
-// countLive adds the records of an entry to the live bytes of their files. The
-// file of an inline value whose expiry came in a record of its own is not known;
-// such records are written no more, so nothing is counted for it.
-func (ld *loader) countLive(t *table, e *entry, files *fileSet) {
-	put, expire := t.recordBytes(e)
-	if e.flags&flagInline == 0 {
-		addLive(files.get(e.loc.file()), put)
-	} else {
-		addLive(files.bySlot(e.recFile), put)
-	}
-	if expire != 0 {
-		addLive(files.bySlot(e.recFile), expire)
-	}
-}
-
-// sealedFiles loads immutable files, several at a time.
-func (ld *loader) sealedFiles(files []*dataFile) error {
-	var (
-		work  sync.WaitGroup
-		next  atomic.Int64
-		first atomic.Pointer[error]
-	)
-	for range min(loadWorkers(), len(files)) {
-		work.Go(func() {
-			var buf []byte
-			for first.Load() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(files) {
-					return
-				}
-				var err error
-				if buf, err = ld.sealedFile(files[i], buf); err != nil {
-					first.CompareAndSwap(nil, &err)
-				}
-				ld.progress.add(files[i].meta.dataEnd, int64(files[i].meta.records))
-			}
-		})
-	}
-	work.Wait()
-	if err := first.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-// sealedFile loads one immutable file through its hint file or, if that is not
-// valid, from its data, checking everything.
-func (ld *loader) sealedFile(f *dataFile, buf []byte) ([]byte, error) {
-	if err := f.readFooter(ld.db.manifest.uuid); err != nil {
-		return buf, err
-	}
-	buf, err := ld.hinted(f, buf)
-	if err == nil {
-		return buf, nil
-	}
-	if errors.Is(err, ErrVersion) {
-		return buf, err
-	}
-	if !isNotExist(err) {
-		ld.db.opt.Logger.Warn("a hint file cannot be used and is made again", "err", err)
-	}
-	ld.hintless.Lock()
-	ld.hintlessFiles = append(ld.hintlessFiles, f)
-	ld.hintless.Unlock()
-	return buf, ld.rebuild(f)
-}
-
-// rebuild loads an immutable file from its data.
-func (ld *loader) rebuild(f *dataFile) error {
-	records := uint64(0)
-	end, reason, err := f.scanFrames(fileHeaderBytes, f.meta.dataEnd, func(fr *frame) error {
-		if fr.flags&frameFooter != 0 {
-			return &badRecordError{"a footer lies before the end"}
-		}
-		n, err := fr.checkRecords()
-		if err != nil {
-			return err
-		}
-		records += uint64(n)
-		return ld.records(f, fr)
-	})
-	if err != nil {
-		return err
-	}
-	if reason == "" && records != f.meta.records {
-		reason = fmt.Sprintf("it holds %d records, its footer says %d", records, f.meta.records)
-	}
-	if reason != "" {
-		return &CorruptError{File: f.name(), Offset: end, Reason: reason}
-	}
-	return nil
-}
-
-// progress tells Options.Progress how far a load is, a few times a second.
-type progress struct {
-	fn      func(Progress)
-	started time.Time
-	total   int64
-
-	done atomic.Int64
-	keys atomic.Int64
-	last atomic.Int64 // when it was last told, in nanoseconds since started
-}
-
-const progressInterval = 250 * time.Millisecond
-
-func (p *progress) add(bytes, keys int64) {
-	done, n := p.done.Add(bytes), p.keys.Add(keys)
-	if p.fn == nil {
-		return
-	}
-	since := time.Since(p.started)
-	last := p.last.Load()
-	if since-time.Duration(last) < progressInterval || !p.last.CompareAndSwap(last, int64(since)) {
-		return
-	}
-	r := Progress{Work: "load", DoneBytes: done, TotalBytes: p.total, Keys: n}
-	if done > 0 {
-		r.ETA = time.Duration(float64(since) * float64(p.total-done) / float64(done))
-	}
-	p.fn(r)
 }

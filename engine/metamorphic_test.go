@@ -78,6 +78,7 @@ func (r *metaRun) options() Options {
 		Spaces:         modelSpaces + r.rng.IntN(3),
 		MergeRatio:     pick(r.rng, 0.05, 0.3, 0.6, 1),
 		MergeDeadBytes: pick[int64](r.rng, -1, 1, 10_000),
+		load:           pick(r.rng, defaultLoadLimits, smallLoad),
 		MergeRateBytes: pick[int64](r.rng, -1, 1<<20),
 		NowMs:          func() int64 { return 1 << 41 },
 	}

@@ -93,6 +93,9 @@ type Options struct {
 	// Progress, when not nil, is told how far Open, Merge and Backup are. It is
 	// called from several goroutines, at most a few times a second each.
 	Progress func(Progress)
+
+	// load is set by tests alone.
+	load loadLimits
 }
 
 // Progress is how far a long piece of work is.
@@ -122,6 +125,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.MergeDeadBytes, 64<<20)
 	setDefault(&o.MergeRateBytes, 64<<20)
 	setDefault(&o.ScrubInterval, 7*24*time.Hour)
+	setDefault(&o.load, defaultLoadLimits)
 	if o.ShardOf == nil {
 		o.ShardOf = hashKey
 	}

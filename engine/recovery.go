@@ -55,12 +55,8 @@ func (db *DB) open() error {
 	if err := db.openFiles(); err != nil {
 		return err
 	}
-	ld := newLoader(db)
-	tails, err := db.loadFiles(ld)
+	ld, tails, err := db.load()
 	if err != nil {
-		return err
-	}
-	if err := ld.finish(); err != nil {
 		return err
 	}
 	unlisted, err := db.findUnlisted(names)
@@ -151,17 +147,19 @@ type logTail struct {
 // errFooter ends a scan at a footer: the file was about to be sealed.
 var errFooter = errors.New("footer")
 
-// replay reads a log file that was not sealed, giving each good frame to ld.
+// replay reads a log file that was not sealed, giving each good frame to p.
 // next is the sequence number that the log has to go on with. A file may begin
 // below it, with frames that the file before has as well: those were written
 // again after a failed sync. One that begins above it comes after a gap, which
 // gap says.
-func (db *DB) replay(ld *loader, f *dataFile, next uint64) (t logTail, after uint64, gap bool, err error) {
+func (db *DB) replay(p *feeder, f *loadFile, next uint64) (t logTail, after uint64, gap bool, err error) {
 	size, err := f.file.Size()
 	if err != nil {
 		return t, next, false, err
 	}
-	t.file, t.known = f, fileHeaderBytes
+	t.file, t.known = f.dataFile, fileHeaderBytes
+	p.begin(f)
+	defer p.end()
 	expect := uint64(0) // in this file; 0: any
 	end, reason, err := f.scanFrames(fileHeaderBytes, size, func(fr *frame) error {
 		if fr.flags&frameFooter != 0 {
@@ -181,7 +179,9 @@ func (db *DB) replay(ld *loader, f *dataFile, next uint64) (t logTail, after uin
 		expect = fr.baseSeq + uint64(n)
 		next = max(next, expect)
 		t.known = max(t.known, min(int64(fr.knownSynced), fr.offset))
-		return ld.frame(f, fr, n)
+		countFrame(f.dataFile, fr, n)
+		p.progress(fr.end()-fr.offset, int64(n))
+		return p.frame(fr)
 	})
 	if errors.Is(err, errFooter) {
 		err, reason = nil, ""
@@ -192,10 +192,10 @@ func (db *DB) replay(ld *loader, f *dataFile, next uint64) (t logTail, after uin
 	t.dataEnd, t.reason = end, reason
 	f.flushed.Store(end)
 	if reason != "" && !gap {
-		t.cut, err = db.checkTail(f, end, size, fileEnd{f, end}, reason)
+		t.cut, err = db.checkTail(f.dataFile, end, size, fileEnd{f.dataFile, end}, reason)
 	}
 	if err == nil {
-		err = db.checkMark(f, end, reason)
+		err = db.checkMark(f.dataFile, end, reason)
 	}
 	return t, next, gap, err
 }
@@ -233,42 +233,80 @@ func (db *DB) checkTail(f *dataFile, from, size int64, bad fileEnd, reason strin
 	return cut, nil
 }
 
-// loadFiles fills the keydir: sealed files in parallel, then the others in order.
+// load fills the keydir.
+func (db *DB) load() (ld *loader, tails []logTail, err error) {
+	unsound := map[uint32]bool{}
+	for {
+		ld = newLoader(db, unsound)
+		tails, err = db.loadFiles(ld)
+		bad, is := errors.AsType[*unsoundHintError](err)
+		if !is || unsound[bad.number] {
+			break
+		}
+		// It has the right checksums, so it is as it was written: this is a bug, or
+		// somebody made it so. What it said is loaded already: begin again without it.
+		db.opt.Logger.Error("a hint file cannot be used", "err", err)
+		unsound[bad.number] = true
+		db.colls.init()
+	}
+	if err == nil {
+		err = ld.finish()
+	}
+	return ld, tails, err
+}
+
+// loadFiles gives every record of the data files to ld: sealed files in parallel,
+// then the others in order.
 func (db *DB) loadFiles(ld *loader) (tails []logTail, err error) {
-	files := db.files.Load().all()
-	var sealed, open []*dataFile
-	for _, f := range files {
+	var sealed, open []*loadFile
+	ld.progress.fn, ld.progress.started = db.opt.Progress, time.Now()
+	for _, d := range db.files.Load().all() {
+		f := &loadFile{dataFile: d, lowest: d.meta.minSeq}
+		ld.files = append(ld.files, f)
 		if f.meta.sealed {
 			sealed = append(sealed, f)
+			ld.progress.total += f.meta.dataEnd
 		} else {
 			open = append(open, f)
+			size, err := f.file.Size()
+			if err != nil {
+				return nil, err
+			}
+			if f.lowest, err = f.firstSeq(size); err != nil {
+				return nil, err
+			}
+			ld.progress.total += size
 		}
-		if !db.opt.NoMmap && f.meta.sealed {
+		if !db.opt.NoMmap && f.meta.sealed && f.mapped.Load() == nil {
 			if err := f.mapFile(f.meta.size); err != nil {
 				return nil, err
 			}
 		}
 	}
-	ld.progress.fn, ld.progress.started = db.opt.Progress, time.Now()
-	for _, f := range sealed {
-		ld.progress.total += f.meta.dataEnd
+	err = ld.loadFiles(sealed, func(p *feeder) error {
+		tails, err = db.replayAll(p, open, db.manifest.state.counters.logEnd)
+		return err
+	})
+	return tails, err
+}
+
+// firstSeq returns the sequence number with which a log file of size bytes begins;
+// the highest there is if it has no frame.
+func (d *dataFile) firstSeq(size int64) (uint64, error) {
+	r := blockReader{src: d.file, limit: min(size, fileHeaderBytes+frameHeaderBytes)}
+	b, err := r.at(min(size, fileHeaderBytes), frameHeaderBytes)
+	if err != nil {
+		return 0, err
 	}
-	for _, f := range open {
-		size, err := f.file.Size()
-		if err != nil {
-			return nil, err
-		}
-		ld.progress.total += size
+	if h, reason := decodeFrameHeader(b, d.salted); reason == "" {
+		return h.baseSeq, nil
 	}
-	if err := ld.sealedFiles(sealed); err != nil {
-		return nil, err
-	}
-	return db.replayAll(ld, open, db.manifest.state.counters.logEnd)
+	return 1<<64 - 1, nil
 }
 
 // replayAll reads the log files that were not sealed. Past a gap the log is
 // over: what follows is a suffix that the disk took without what came before.
-func (db *DB) replayAll(ld *loader, files []*dataFile, next uint64) (tails []logTail, err error) {
+func (db *DB) replayAll(p *feeder, files []*loadFile, next uint64) (tails []logTail, err error) {
 	var bad fileEnd
 	reason := ""
 	for _, f := range files {
@@ -276,7 +314,7 @@ func (db *DB) replayAll(ld *loader, files []*dataFile, next uint64) (tails []log
 			return nil, &CorruptError{File: manifestName, Offset: 0, Reason: f.name() + " is a merged file that is not sealed"}
 		}
 		if reason == "" {
-			t, after, gap, err := db.replay(ld, f, next)
+			t, after, gap, err := db.replay(p, f, next)
 			if err != nil {
 				return nil, err
 			}
@@ -286,7 +324,7 @@ func (db *DB) replayAll(ld *loader, files []*dataFile, next uint64) (tails []log
 				continue
 			}
 			reason = t.reason
-			bad = fileEnd{f, fileHeaderBytes}
+			bad = fileEnd{f.dataFile, fileHeaderBytes}
 			if n := len(tails); n > 0 {
 				bad = fileEnd{tails[n-1].file, tails[n-1].dataEnd}
 			}
@@ -295,11 +333,11 @@ func (db *DB) replayAll(ld *loader, files []*dataFile, next uint64) (tails []log
 		if err != nil {
 			return nil, err
 		}
-		cut, err := db.checkTail(f, fileHeaderBytes, size, bad, reason)
+		cut, err := db.checkTail(f.dataFile, fileHeaderBytes, size, bad, reason)
 		if err != nil {
 			return nil, err
 		}
-		tails = append(tails, logTail{file: f, dataEnd: fileHeaderBytes, cut: cut, reason: reason})
+		tails = append(tails, logTail{file: f.dataFile, dataEnd: fileHeaderBytes, cut: cut, reason: reason})
 	}
 	return tails, nil
 }
