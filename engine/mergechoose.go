@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 )
 
@@ -112,6 +113,61 @@ func dueFiles(all []mergeCandidate, ratio float64, deadBytes int64) []int {
 	return nil
 }
 
+// Every Open begins a data file, so restarts with few writes between them leave
+// small ones, of which nothing need be dead. They cost a file descriptor, a hint
+// file and a line of the list each, and are folded into one when there are many.
+const (
+	// foldShare is by how much a small file is smaller than a full one.
+	foldShare = 8
+	// foldFiles is how many of about one size there are when they are folded. With
+	// sizes that differ by a factor of 8 told apart, a record is copied once for
+	// each such size, and some 60 small files are the most there can be.
+	foldFiles = 8
+)
+
+// foldTier is the size of a file, so far as folding goes.
+func foldTier(bytes int64) int { return bits.Len64(uint64(bytes)) / 3 }
+
+// smallFiles returns the small sealed files that are to become one, if there are
+// foldFiles of about one size: those, and all that are smaller.
+func smallFiles(all []mergeCandidate, fileBytes int64) (chosen []int) {
+	var tiers [22]int
+	limit := -1
+	small := func(c *mergeCandidate) bool { return c.sealed && c.bytes < fileBytes/foldShare }
+	for i := range all {
+		if !small(&all[i]) {
+			continue
+		}
+		tier := foldTier(all[i].bytes)
+		if tiers[tier]++; tiers[tier] >= foldFiles {
+			limit = max(limit, tier)
+		}
+	}
+	for i := range all {
+		if small(&all[i]) && foldTier(all[i].bytes) <= limit {
+			chosen = append(chosen, i)
+		}
+	}
+	return chosen
+}
+
+// foldable returns those of smallFiles, if the disk has the room to make one of them
+// at once: in groups, there might be as many afterwards.
+func (db *DB) foldable(all []mergeCandidate) []*dataFile {
+	files := filesOf(all, smallFiles(all, db.opt.DataFileBytes))
+	if len(files) == 0 {
+		return nil
+	}
+	free, err := db.opt.FS.FreeBytes(db.dir)
+	if err != nil {
+		return nil // a merge that must be says so
+	}
+	if _, rest := db.takeGroup(files, free); len(rest) > 0 {
+		return nil
+	}
+	return files
+}
+
 // chooseFiles returns the files for a merge by hand.
 func (db *DB) chooseFiles(ratio float64) []*dataFile {
 	all := db.candidates()
@@ -121,13 +177,16 @@ func (db *DB) chooseFiles(ratio float64) []*dataFile {
 
 // chooseDue returns the files for an automatic merge.
 func (db *DB) chooseDue() []*dataFile {
-	all := slices.DeleteFunc(db.candidates(), func(c mergeCandidate) bool { return false })
+	all := db.candidates()
 	for i := range all {
 		if db.merge.isDamaged(all[i].file.number) {
 			all[i].sealed = false
 		}
 	}
-	return filesOf(all, dueFiles(all, db.opt.MergeRatio, db.opt.MergeDeadBytes))
+	if due := dueFiles(all, db.opt.MergeRatio, db.opt.MergeDeadBytes); len(due) > 0 {
+		return filesOf(all, due)
+	}
+	return db.foldable(all)
 }
 
 // mergeDue reports whether an automatic merge has something to do.

@@ -78,7 +78,8 @@ type Options struct {
 	MergeRatio float64
 	// MergeDeadBytes is the number of dead bytes over all immutable files at
 	// which a merge starts by itself, if one file reaches MergeRatio. Default
-	// 64 MiB; negative turns automatic merges off.
+	// 64 MiB; negative turns automatic merges off, those of small files included,
+	// which restarts leave.
 	MergeDeadBytes int64
 	// MergeRateBytes limits how many bytes a second a merge writes. Default
 	// 64 MiB; negative means no limit.
