@@ -85,7 +85,7 @@ type table struct {
 
 func newTable(sp *space, t IndexType) *table {
 	slots := newSlotTable()
-	return &table{space: sp, slots: slots, index: newIndex(t, slots.key)}
+	return &table{space: sp, slots: slots, index: newIndex(t, slots)}
 }
 
 // account moves the counters of the keyspace from what an entry was to what it
@@ -131,8 +131,8 @@ func (s *shard) expiryValid(space, slot uint32, expireMs int64) bool {
 	if t == nil || !t.slots.used(slot) {
 		return false
 	}
-	e := t.slots.at(slot)
-	return e.flags&flagGhost == 0 && e.expireMs == expireMs
+	c := t.slots.cell(slot)
+	return c.flags()&flagGhost == 0 && t.slots.expireMs(slot, c) == expireMs
 }
 
 // Open opens the database in dir, which is made if it does not exist, and takes

@@ -32,7 +32,8 @@
 //	db.go          DB, its shards and keyspaces; Open and Close
 //	embedded.go    Get, Put, Delete; batch.go, iterator.go: the rest of that API
 //	tx*.go         transactions: Tx, and its writes, elements and keyspaces
-//	keydir*.go     the index of keys; slots.go, keyarena.go, slab.go below it
+//	keydir*.go     the index of keys; slots.go, slotmap.go, entry.go: their entries
+//	slab.go        what the nodes of the index lie in
 //	warm.go        many look-ups made ready together; prefetch_*: the instruction for it
 //	collection.go  the elements of one key; countedtree.go, treechange.go, treenode.go and
 //	               cells.go below it, finder.go looks many up

@@ -29,7 +29,7 @@ func (db *DB) appendGet(dst []byte, space int, key []byte) ([]byte, error) {
 	if e.expireMs != 0 && e.expireMs <= db.opt.NowMs() {
 		return dst, ErrNotFound
 	}
-	return db.appendEntryValue(dst, t, e, key)
+	return db.appendEntryValue(dst, t, &e, key)
 }
 
 func (db *DB) shardOf(key []byte) *shard { return &db.shards[db.opt.ShardOf(key)&db.shardMask] }

@@ -7,18 +7,18 @@ package engine
 // counted set of the elements of one key.
 
 // index is the ordered map from key to slot of level 1. An implementation keeps
-// no copy of a key where it can ask for it: keyOf, given to newIndex, returns
-// the key of a slot. Guarded by the lock of its shard; get, ascend and descend
-// may run at the same time as each other. Every implementation passes
-// the suite in keydir_test.go.
+// no copy of a key where it can ask the slotTable for it, which newIndex gives it.
+// Guarded by the lock of its shard; get, ascend and descend may run at the same
+// time as each other. Every implementation passes the suite in keydir_test.go.
 type index interface {
 	// get returns the slot of key.
 	get(key []byte) (slot uint32, ok bool)
-	// put adds key, which is not in the index, with its slot. keyOf(slot) must
-	// return key already.
-	put(key []byte, slot uint32)
-	// delete removes key. keyOf(slot) must still return key. It reports whether
-	// the key was there.
+	// getOrPut returns the slot of key. If the index does not have it, it adds it,
+	// with a slot that it takes from the table: added is true, the entry is zero.
+	// expires is as for slotTable.alloc.
+	getOrPut(key []byte, expires bool) (slot uint32, added bool)
+	// delete removes key. Its slot must still be in use, and is left so. It reports
+	// whether the key was there.
 	delete(key []byte) bool
 	// len is the number of keys.
 	len() int
@@ -34,19 +34,18 @@ type index interface {
 	freed() int64
 }
 
-// newIndex returns an empty index of the given type. keyOf returns the key of a
-// slot in use; the result is valid until that slot is freed.
-func newIndex(t IndexType, keyOf func(slot uint32) []byte) index {
+// newIndex returns an empty index of the given type for the keys in slots.
+func newIndex(t IndexType, slots *slotTable) index {
 	if t == IndexPlar {
-		return newPlarIndex(keyOf)
+		return newPlarIndex(slots)
 	}
-	return newARTIndex(keyOf)
+	return newARTIndex(slots)
 }
 
 // ascendPrefix calls fn for each key that begins with prefix, in order.
-func ascendPrefix(x index, keyOf func(uint32) []byte, prefix []byte, fn func(slot uint32) bool) {
+func ascendPrefix(x index, slots *slotTable, prefix []byte, fn func(slot uint32) bool) {
 	x.ascend(prefix, func(slot uint32) bool {
-		key := keyOf(slot)
+		key := slots.key(slot)
 		if len(key) < len(prefix) || string(key[:len(prefix)]) != string(prefix) {
 			return false
 		}

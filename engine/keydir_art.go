@@ -13,7 +13,7 @@ import (
 //   - Nodes have no pointers and lie in slabs, one for each size of node, so the
 //     garbage collector sees a few pages and not a node. A reference is 32 bits.
 //   - A leaf is a reference with the number of the slot in it: it takes no memory
-//     beside the 4 bytes in its parent. The key is asked of keyOf.
+//     beside the 4 bytes in its parent. The key is in the slotTable.
 //   - A node knows how many bytes all keys below it share, not which: a search
 //     skips them, and compares the whole key at the leaf. An insert first goes
 //     to the leaf that a search for the key would end at, or any leaf where the
@@ -27,10 +27,10 @@ type artIndex struct {
 	root  artRef
 	count int
 	nodes artNodes
-	keyOf func(slot uint32) []byte
+	slots *slotTable
 }
 
-func newARTIndex(keyOf func(slot uint32) []byte) *artIndex { return &artIndex{keyOf: keyOf} }
+func newARTIndex(slots *slotTable) *artIndex { return &artIndex{slots: slots} }
 
 func (x *artIndex) len() int { return x.count }
 
@@ -58,12 +58,12 @@ func (x *artIndex) get(key []byte) (slot uint32, ok bool) {
 		depth++
 	}
 	slot = ref.slot()
-	return slot, bytes.Equal(x.keyOf(slot), key)
+	return slot, bytes.Equal(x.slots.key(slot), key)
 }
 
-// nearest returns the key of a leaf that agrees with key as far as any leaf does.
+// nearest returns the slot of a key that agrees with key as far as any key does.
 // REQUIRES: the tree is not empty.
-func (x *artIndex) nearest(key []byte) []byte {
+func (x *artIndex) nearest(key []byte) (slot uint32) {
 	ref := x.root
 	depth := uint64(0)
 	for ref&artLeaf == 0 {
@@ -83,7 +83,7 @@ func (x *artIndex) nearest(key []byte) []byte {
 		ref = next
 		depth++
 	}
-	return x.keyOf(ref.slot())
+	return ref.slot()
 }
 
 // commonPrefix returns how many leading bytes a and b share.
@@ -101,16 +101,28 @@ func commonPrefix(a, b []byte) int {
 	return i
 }
 
-// put implements index. REQUIRES: slot < 1<<31.
-func (x *artIndex) put(key []byte, slot uint32) {
-	x.count++
-	leaf := artLeaf | artRef(slot)
+func (x *artIndex) getOrPut(key []byte, expires bool) (slot uint32, added bool) {
 	if x.root == 0 {
-		x.root = leaf
-		return
+		slot = x.slots.alloc(key, expires)
+		x.root = artLeaf | artRef(slot)
+		x.count++
+		return slot, true
 	}
-	near := x.nearest(key)
+	slot = x.nearest(key)
+	near := x.slots.key(slot)
 	split := commonPrefix(key, near)
+	if split == len(key) && split == len(near) {
+		return slot, false
+	}
+	slot = x.slots.alloc(key, expires)
+	x.count++
+	x.insert(key, near, split, artLeaf|artRef(slot))
+	return slot, true
+}
+
+// insert adds a leaf for key, which is not there. The key that agrees with it
+// furthest is near, and they part at split.
+func (x *artIndex) insert(key, near []byte, split int, leaf artRef) {
 	link := (*uint32)(&x.root) // where the reference to the node is
 	depth := 0
 	for {
@@ -186,13 +198,13 @@ func (x *artIndex) delete(key []byte) bool {
 		}
 		depth++
 	}
-	if !bytes.Equal(x.keyOf(artRef(*link).slot()), key) {
+	if !bytes.Equal(x.slots.key(artRef(*link).slot()), key) {
 		return false
 	}
 	x.count--
 	switch {
 	case parentLink == nil:
-		*x = artIndex{keyOf: x.keyOf}
+		*x = artIndex{slots: x.slots}
 		return true
 	case own:
 		*link = 0

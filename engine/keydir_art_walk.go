@@ -32,7 +32,7 @@ func (x *artIndex) walk(w artWalk) {
 		w.all(x.root)
 		return
 	}
-	near := x.nearest(w.from)
+	near := x.slots.key(x.nearest(w.from))
 	w.agree = commonPrefix(w.from, near)
 	w.above = bytes.Compare(near[w.agree:], w.from[w.agree:]) > 0
 	w.some(x.root, 0)
@@ -58,7 +58,7 @@ func (w *artWalk) all(ref artRef) bool {
 // agree with from in the first depth bytes. It reports false if fn did.
 func (w *artWalk) some(ref artRef, depth int) bool {
 	if ref&artLeaf != 0 {
-		c := bytes.Compare(w.x.keyOf(ref.slot()), w.from)
+		c := bytes.Compare(w.x.slots.key(ref.slot()), w.from)
 		if c == 0 || c > 0 != w.down {
 			return w.fn(ref.slot())
 		}

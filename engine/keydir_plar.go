@@ -22,7 +22,7 @@ import (
 type plarIndex struct {
 	tree     art.Tree
 	apart    []uint32 // slots of the keys that the tree cannot hold, in order of the keys
-	keyOf    func(slot uint32) []byte
+	slots    *slotTable
 	keyBytes int64 // of the keys in the tree
 }
 
@@ -35,8 +35,8 @@ const (
 	plarLeafBytes = 100
 )
 
-func newPlarIndex(keyOf func(slot uint32) []byte) *plarIndex {
-	return &plarIndex{tree: art.New(), keyOf: keyOf}
+func newPlarIndex(slots *slotTable) *plarIndex {
+	return &plarIndex{tree: art.New(), slots: slots}
 }
 
 // appendPlarKey appends the form of key that the tree gets: 0x00 becomes 0x00
@@ -75,7 +75,7 @@ func withPlarKey(key []byte, fn func(treeKey art.Key)) bool {
 // searchApart returns the place of key in apart, or where it belongs.
 func (x *plarIndex) searchApart(key []byte) (place int, ok bool) {
 	return slices.BinarySearchFunc(x.apart, key, func(slot uint32, key []byte) int {
-		return bytes.Compare(x.keyOf(slot), key)
+		return bytes.Compare(x.slots.key(slot), key)
 	})
 }
 
@@ -95,6 +95,16 @@ func (x *plarIndex) get(key []byte) (slot uint32, ok bool) {
 	return x.apart[place], true
 }
 
+func (x *plarIndex) getOrPut(key []byte, expires bool) (slot uint32, added bool) {
+	if slot, ok := x.get(key); ok {
+		return slot, false
+	}
+	slot = x.slots.alloc(key, expires)
+	x.put(key, slot)
+	return slot, true
+}
+
+// put adds a key that is not there.
 func (x *plarIndex) put(key []byte, slot uint32) {
 	if withPlarKey(key, func(treeKey art.Key) {
 		x.tree.Insert(bytes.Clone(treeKey), slot)
@@ -129,11 +139,11 @@ func (x *plarIndex) ascend(from []byte, fn func(slot uint32) bool) {
 	more := true
 	x.tree.ForEach(func(node art.Node) bool {
 		slot := node.Value().(uint32)
-		key := x.keyOf(slot)
+		key := x.slots.key(slot)
 		if bytes.Compare(key, from) < 0 {
 			return true
 		}
-		for more && len(rest) > 0 && bytes.Compare(x.keyOf(rest[0]), key) < 0 {
+		for more && len(rest) > 0 && bytes.Compare(x.slots.key(rest[0]), key) < 0 {
 			more = fn(rest[0])
 			rest = rest[1:]
 		}
@@ -157,11 +167,11 @@ func (x *plarIndex) descend(from []byte, fn func(slot uint32) bool) {
 	more := true
 	x.tree.ForEach(func(node art.Node) bool {
 		slot := node.Value().(uint32)
-		key := x.keyOf(slot)
+		key := x.slots.key(slot)
 		if from != nil && bytes.Compare(key, from) > 0 {
 			return true
 		}
-		for more && len(rest) > 0 && bytes.Compare(x.keyOf(rest[len(rest)-1]), key) > 0 {
+		for more && len(rest) > 0 && bytes.Compare(x.slots.key(rest[len(rest)-1]), key) > 0 {
 			more = fn(rest[len(rest)-1])
 			rest = rest[:len(rest)-1]
 		}

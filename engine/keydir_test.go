@@ -27,7 +27,7 @@ type indexUnderTest struct {
 
 func newIndexUnderTest(t IndexType) *indexUnderTest {
 	table := newSlotTable()
-	return &indexUnderTest{x: newIndex(t, table.key), table: table, slots: map[string]uint32{}}
+	return &indexUnderTest{x: newIndex(t, table), table: table, slots: map[string]uint32{}}
 }
 
 // flip puts key if the index does not have it, and deletes it otherwise.
@@ -42,10 +42,18 @@ func (u *indexUnderTest) flip(t failer, key []byte) {
 		if u.x.delete(key) {
 			t.Fatalf("delete(%s) of a key that is not there says it was", short(key))
 		}
-		slot, _ := u.table.alloc(key)
-		u.x.put(key, slot)
+		slot, added := u.x.getOrPut(key, i%2 == 0)
+		if other, ok := u.slots[string(key)]; !added || ok {
+			t.Fatalf("getOrPut(%s) of a key that is not there gives slot %d of %d, added %v", short(key), slot, other, added)
+		}
+		if got := u.table.key(slot); !bytes.Equal(got, key) {
+			t.Fatalf("the slot of %s has the key %s", short(key), short(got))
+		}
 		u.slots[string(key)] = slot
 		u.model = slices.Insert(u.model, i, string(key))
+		if again, added := u.x.getOrPut(key, false); added || again != slot {
+			t.Fatalf("getOrPut(%s) once more gives slot %d, want %d, added %v", short(key), again, slot, added)
+		}
 	} else {
 		if !u.x.delete(key) {
 			t.Fatalf("delete(%s) says it was not there", short(key))
@@ -86,7 +94,7 @@ func (u *indexUnderTest) checkWalks(t failer, from []byte) {
 		}
 	}
 	u.checkWalk(t, "ascendPrefix of "+short(from), prefixed, func(fn func(uint32) bool) {
-		ascendPrefix(u.x, u.table.key, from, fn)
+		ascendPrefix(u.x, u.table, from, fn)
 	})
 }
 
@@ -256,9 +264,7 @@ func TestIndexMany(t *testing.T) {
 				keys := make([][]byte, n)
 				for i := range keys {
 					keys[i] = shape(rnd, i)
-					slot, _ := u.table.alloc(keys[i])
-					u.x.put(keys[i], slot)
-					u.slots[string(keys[i])] = slot
+					u.slots[string(keys[i])], _ = u.x.getOrPut(keys[i], false)
 					u.model = append(u.model, string(keys[i]))
 				}
 				slices.Sort(u.model)
@@ -287,8 +293,7 @@ func TestARTGivesBack(t *testing.T) {
 	u := newIndexUnderTest(IndexART)
 	key := func(i int) []byte { return fmt.Appendf(nil, "user:%08d", i) }
 	for i := range n {
-		slot, _ := u.table.alloc(key(i))
-		u.x.put(key(i), slot)
+		u.x.getOrPut(key(i), false)
 	}
 	full := u.x.bytes()
 	for i := range n - n/10 {
@@ -408,8 +413,7 @@ func BenchmarkIndex(b *testing.B) {
 					if i%n == 0 {
 						u = newIndexUnderTest(t)
 					}
-					slot, _ := u.table.alloc(keys[i%n])
-					u.x.put(keys[i%n], slot)
+					u.x.getOrPut(keys[i%n], false)
 				}
 			})
 			b.Run("get", func(b *testing.B) {

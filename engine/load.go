@@ -202,14 +202,11 @@ func (p *loadPart) table(ld *loader, space uint32) *table {
 // head loads a put or an expire record.
 func (p *loadPart) head(ld *loader, c *loadChunk, r *loadRecord, seq uint64, offset int64) {
 	t := p.table(ld, r.space)
-	slot, ok := t.index.get(r.key)
-	var e *entry
-	if ok {
-		e = t.slots.at(slot)
-	} else {
-		slot, e = t.slots.alloc(r.key)
+	slot, added := t.index.getOrPut(r.key, r.expireMs != 0)
+	e := t.slots.at(slot)
+	if added {
 		e.flags = flagGhost
-		t.index.put(r.key, slot)
+		t.slots.set(slot, &e)
 	}
 	if r.kind == kindExpire {
 		at := loadSlot{t, slot}
@@ -237,15 +234,16 @@ func (p *loadPart) head(ld *loader, c *loadChunk, r *loadRecord, seq uint64, off
 		e.flags |= flagInline
 		e.loc = r.inline
 	}
+	t.slots.set(slot, &e)
 }
 
 // tombstone loads the tombstone of a key.
 func (p *loadPart) tombstone(ld *loader, c *loadChunk, r *loadRecord, seq uint64) {
 	t := p.table(ld, r.space)
 	slot, ok := t.index.get(r.key)
-	if ok {
-		e := t.slots.at(slot)
-		if seq <= e.seq {
+	switch {
+	case ok:
+		if seq <= t.slots.cell(slot).seq() {
 			return
 		}
 		if p.expires[loadSlot{t, slot}].seq < seq && seq <= c.low {
@@ -253,20 +251,15 @@ func (p *loadPart) tombstone(ld *loader, c *loadChunk, r *loadRecord, seq uint64
 			t.removeGhost(slot)
 			return
 		}
-		p.becomeGhost(e, c, seq)
+	case seq <= c.low:
 		return
+	default:
+		slot, _ = t.index.getOrPut(r.key, false)
 	}
-	if seq <= c.low {
-		return
-	}
-	slot, e := t.slots.alloc(r.key)
-	t.index.put(r.key, slot)
-	p.becomeGhost(e, c, seq)
-}
-
-func (p *loadPart) becomeGhost(e *entry, c *loadChunk, seq uint64) {
+	e := t.slots.at(slot)
 	e.seq, e.recFile, e.flags = seq, c.file.slot, flagGhost
 	e.coll, e.expireMs = 0, 0
+	t.slots.set(slot, &e)
 	p.remembered++
 }
 
@@ -328,10 +321,7 @@ func (ld *loader) collection(id CollectionID) *loadCollection {
 func (p *loadPart) forget(low uint64, atLeast int) {
 	p.remembered = 0
 	for _, t := range p.tables {
-		for slot := range t.slots.cap() {
-			if !t.slots.used(slot) {
-				continue
-			}
+		for slot := range t.slots.all {
 			e := t.slots.at(slot)
 			switch {
 			case e.flags&flagGhost == 0:

@@ -74,10 +74,7 @@ func (ld *loader) finishTable(part, number int, t *table, files *fileSet) (live 
 	live = make([]int64, len(files.slots))
 	placed := number < len(ld.db.spaces)
 	var keys, expires, expireSum int64
-	for slot := range t.slots.cap() {
-		if !t.slots.used(slot) {
-			continue
-		}
+	for slot := range t.slots.all {
 		e := t.slots.at(slot)
 		if e.flags&flagGhost != 0 {
 			t.removeGhost(slot)
@@ -90,9 +87,10 @@ func (ld *loader) finishTable(part, number int, t *table, files *fileSet) (live 
 			if x, ok := p.expires[loadSlot{t, slot}]; ok && x.seq > e.seq {
 				e.seq, e.expireMs, e.recFile = x.seq, x.expireMs, x.file
 				e.flags |= flagExpireRec
+				t.slots.set(slot, &e)
 			}
 		}
-		t.countLive(e, files, live)
+		t.countLive(&e, files, live)
 		keys++
 		if e.expireMs != 0 {
 			expires++

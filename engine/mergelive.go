@@ -25,7 +25,7 @@ func (db *DB) judgeRecord(f *dataFile, r *record, seq uint64, offset int64, lowe
 		s := db.shardOf(r.key)
 		s.mu.RLock()
 		defer s.mu.RUnlock()
-		if e := s.findEntry(r.space, r.key); e != nil && headIs(e, r.kind, f, seq, makeLocation(f.number, offset)) {
+		if c := s.findEntry(r.space, r.key); c != nil && headIs(c, r.kind, f, seq, makeLocation(f.number, offset)) {
 			v = recordLive
 		}
 	case kindTombstone:
@@ -75,14 +75,14 @@ func tombstoneVerdict(seq, lowest uint64) recordVerdict {
 // by location; as a value that the entry holds itself, or as an expiry, by
 // sequence number and file, because after a merge that failed a record may be in
 // two files.
-func headIs(e *entry, kind recordKind, f *dataFile, seq uint64, at location) bool {
+func headIs(c *cell, kind recordKind, f *dataFile, seq uint64, at location) bool {
 	if kind == kindExpire {
-		return e.flags&flagExpireRec != 0 && e.seq == seq && e.recFile == f.slot
+		return c.flags()&flagExpireRec != 0 && c.seq() == seq && c.recFile() == f.slot
 	}
-	if e.flags&flagInline != 0 {
-		return e.flags&flagExpireRec == 0 && e.seq == seq && e.recFile == f.slot
+	if c.flags()&flagInline != 0 {
+		return c.flags()&flagExpireRec == 0 && c.seq() == seq && c.recFile() == f.slot
 	}
-	return e.loc == at
+	return c.loc() == at
 }
 
 // elementIs is headIs for an element.
@@ -95,7 +95,7 @@ func elementIs(e *element, f *dataFile, seq uint64, at location) bool {
 
 // findEntry returns the entry of a key that exists in the keyspace with an
 // internal number, or nil. REQUIRES: the shard is locked.
-func (s *shard) findEntry(space uint32, key []byte) *entry {
+func (s *shard) findEntry(space uint32, key []byte) *cell {
 	t := s.tableOf(space)
 	if t == nil {
 		return nil
@@ -104,8 +104,8 @@ func (s *shard) findEntry(space uint32, key []byte) *entry {
 	if !ok {
 		return nil
 	}
-	if e := t.slots.at(slot); e.flags&flagGhost == 0 {
-		return e
+	if c := t.slots.cell(slot); c.flags()&flagGhost == 0 {
+		return c
 	}
 	return nil
 }
@@ -191,8 +191,8 @@ func (v *mover) record(r *record, seq uint64, offset int64, size int) error {
 		s := v.db.shardOf(r.key)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if e := s.findEntry(r.space, r.key); e != nil {
-			v.moveHead(e, r.kind, seq, at, int64(size))
+		if c := s.findEntry(r.space, r.key); c != nil {
+			v.moveHead(c, r.kind, seq, at, int64(size))
 		}
 	case kindElemPut:
 		v.db.withCollection(CollectionID(r.coll), true, func(c *Collection) {
@@ -209,26 +209,26 @@ func (v *mover) record(r *record, seq uint64, offset int64, size int) error {
 }
 
 // moveHead moves an entry to the copy of its put or expire record.
-func (v *mover) moveHead(e *entry, kind recordKind, seq uint64, at location, size int64) {
-	newest := e.flags&flagExpireRec == 0 || kind == kindExpire
-	if newest && e.seq != seq || kind == kindExpire && e.flags&flagExpireRec == 0 {
+func (v *mover) moveHead(c *cell, kind recordKind, seq uint64, at location, size int64) {
+	newest := c.flags()&flagExpireRec == 0 || kind == kindExpire
+	if newest && c.seq() != seq || kind == kindExpire && c.flags()&flagExpireRec == 0 {
 		return
 	}
 	files := v.db.files.Load()
 	var old *dataFile
-	if kind == kindPut && e.flags&flagInline == 0 {
-		old = files.get(e.loc.file())
+	if kind == kindPut && c.flags()&flagInline == 0 {
+		old = files.get(c.loc().file())
 	} else {
-		old = files.bySlot(e.recFile)
+		old = files.bySlot(c.recFile())
 	}
 	if !v.from[old] {
 		return
 	}
-	if kind == kindPut && e.flags&flagInline == 0 {
-		e.loc = at
+	if kind == kindPut && c.flags()&flagInline == 0 {
+		c.setLoc(at)
 	}
 	if newest {
-		e.recFile = v.to.slot
+		c.setRecFile(v.to.slot)
 	}
 	v.account(old, size)
 }

@@ -86,12 +86,9 @@ func (r *reaper) pending() int {
 
 func (r *reaper) reapTable(t *table) {
 	files := r.db.files.Load()
-	for slot := range t.slots.cap() {
-		if !t.slots.used(slot) {
-			continue
-		}
+	for slot := range t.slots.all {
 		e := t.slots.at(slot)
-		put, expire := t.recordBytes(e)
+		put, expire := t.recordBytes(&e)
 		if e.flags&flagInline == 0 {
 			addLive(files.get(e.loc.file()), -put)
 		} else {

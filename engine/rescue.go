@@ -211,15 +211,15 @@ func (db *DB) moveFrame(from, to *dataFile, fr *frame, shift int64) error {
 			s := db.shardOf(r.key)
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			e := s.findEntry(r.space, r.key)
-			if e == nil || !headIs(e, r.kind, from, seq, was) {
+			c := s.findEntry(r.space, r.key)
+			if c == nil || !headIs(c, r.kind, from, seq, was) {
 				return nil
 			}
-			if r.kind == kindPut && e.flags&flagInline == 0 {
-				e.loc = is
+			if r.kind == kindPut && c.flags()&flagInline == 0 {
+				c.setLoc(is)
 			}
-			if e.seq == seq {
-				e.recFile = to.slot
+			if c.seq() == seq {
+				c.setRecFile(to.slot)
 			}
 			from.live.Add(-int64(size))
 			to.live.Add(int64(size))

@@ -21,7 +21,7 @@ const (
 // values is given back. (Values do not move, so that a few that are left all over a
 // slab keep most of it.)
 //
-// at, isUsed, cap, len and bytes may run at the same time as each other.
+// at and bytes may run at the same time as each other.
 type slab[T any] struct {
 	pages []slabPage[T]
 	room  pageSet // pages that have memory and an unused place
@@ -68,28 +68,6 @@ func pagePlaces(page uint32) uint32 { return pageBase(page+1) - pageBase(page) }
 func (s *slab[T]) at(number uint32) *T {
 	page, place := pageOf(number)
 	return &s.pages[page].items[place]
-}
-
-// isUsed reports whether a number is in use.
-func (s *slab[T]) isUsed(number uint32) bool {
-	page, place := pageOf(number)
-	return int(page) < len(s.pages) && s.pages[page].used[place/64]&(1<<(place%64)) != 0
-}
-
-// len returns the number of values.
-func (s *slab[T]) len() int { return s.count }
-
-// cap returns the lowest number above all that are in use.
-func (s *slab[T]) cap() uint32 {
-	for page := len(s.pages) - 1; page >= 0; page-- {
-		used := &s.pages[page].used
-		for w := len(used) - 1; w >= 0; w-- {
-			if used[w] != 0 {
-				return pageBase(uint32(page)) + uint32(w*64+bits.Len64(used[w]))
-			}
-		}
-	}
-	return 0
 }
 
 // bytes returns the memory that the slab uses beside its own struct.

@@ -1,37 +1,44 @@
 package engine
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"testing"
 )
 
+// slotModel is what should be in a slot.
+type slotModel struct {
+	key string
+	e   entry
+}
+
 // checkSlots compares a slot table with what should be in it.
-func checkSlots(t *testing.T, table *slotTable, want map[uint32]string) {
+func checkSlots(t *testing.T, table *slotTable, want map[uint32]slotModel) {
 	t.Helper()
 	if table.len() != len(want) {
 		t.Fatalf("len is %d, want %d", table.len(), len(want))
 	}
-	used := 0
-	for slot := range table.cap() {
-		key, ok := want[slot]
-		if table.used(slot) != ok {
-			t.Fatalf("used(%d) is %v, want %v", slot, !ok, ok)
+	met := 0
+	last := -1
+	for slot := range table.all {
+		if int(slot) <= last {
+			t.Fatalf("slot %d comes after %d", slot, last)
 		}
-		if !ok {
-			continue
+		last = int(slot)
+		met++
+		w, ok := want[slot]
+		if !ok || !table.used(slot) {
+			t.Fatalf("slot %d is in use, want %v; used says %v", slot, ok, table.used(slot))
 		}
-		used++
-		if got := table.key(slot); string(got) != key {
-			t.Fatalf("key(%d) is %.40q, want %.40q", slot, got, key)
+		if got := table.key(slot); string(got) != w.key || len(got) != cap(got) {
+			t.Fatalf("key(%d) is %.40q, want %.40q", slot, got, w.key)
 		}
-		if got := table.at(slot).seq; got != uint64(slot)+7 {
-			t.Fatalf("the entry of slot %d is not its own: seq %d", slot, got)
+		if got := table.at(slot); got != w.e {
+			t.Fatalf("the entry of slot %d is %+v, want %+v", slot, got, w.e)
 		}
 	}
-	if used != len(want) {
-		t.Fatalf("%d slots are in use below cap %d, want %d", used, table.cap(), len(want))
+	if met != len(want) {
+		t.Fatalf("a walk meets %d slots, want %d", met, len(want))
 	}
 	if table.used(table.cap()) || table.used(1<<31) {
 		t.Fatal("a slot at or above cap is in use")
@@ -44,9 +51,9 @@ func randomKey(rnd *rand.Rand) []byte {
 	n := rnd.IntN(40)
 	switch rnd.IntN(10) {
 	case 0:
-		n = rnd.IntN(maxCellBytes + 1)
+		n = rnd.IntN(maxSlotKey + 1)
 	case 1:
-		n = maxCellBytes - 1 + rnd.IntN(4)
+		n = maxSlotKey - 1 + rnd.IntN(4)
 	}
 	key := make([]byte, n)
 	for i := range key {
@@ -55,29 +62,57 @@ func randomKey(rnd *rand.Rand) []byte {
 	return key
 }
 
+// randomEntry returns an entry of any combination of fields, each now and then at
+// the ends of what it may be.
+func randomEntry(rnd *rand.Rand, keyLen int) entry {
+	pick := func(bits int) uint64 {
+		switch rnd.IntN(4) {
+		case 0:
+			return 0
+		case 1:
+			return 1<<bits - 1
+		}
+		return rnd.Uint64() & (1<<bits - 1)
+	}
+	return entry{
+		loc: location(pick(64)), seq: pick(64), expireMs: int64(pick(63)), size: uint32(pick(32)),
+		clock: uint32(pick(clockBits)), coll: uint32(pick(32)), recFile: uint16(pick(16)),
+		tag: uint8(pick(8)), flags: uint8(pick(8)) & entryFlags, keyLen: uint32(keyLen),
+	}
+}
+
+// Slots are given out, written and freed at random; every entry and every key is
+// what was put there, and slots do not move.
 func TestSlotTableRandom(t *testing.T) {
 	const seed = 4711
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	table := newSlotTable()
-	want := map[uint32]string{}
-	entries := map[uint32]*entry{}
+	want := map[uint32]slotModel{}
+	cells := map[uint32]*cell{}
 	for round := range 6 {
 		grow := round%2 == 0
 		for range 4000 {
 			if rnd.IntN(10) < 7 == grow {
 				key := randomKey(rnd)
-				slot, e := table.alloc(key)
-				if _, ok := want[slot]; ok {
+				slot := table.alloc(key, rnd.IntN(2) == 0)
+				if _, ok := want[slot]; ok || slot >= 1<<31 {
 					t.Fatalf("seed %d: slot %d given out twice", seed, slot)
 				}
-				if e.loc != 0 || e.seq != 0 || e.expireMs != 0 || e.coll != 0 || e.tag != 0 {
+				if e := table.at(slot); e != (entry{keyLen: uint32(len(key))}) {
 					t.Fatalf("seed %d: a new entry is not zeroed: %+v", seed, e)
 				}
-				e.seq = uint64(slot) + 7
-				want[slot], entries[slot] = string(key), e
+				e := randomEntry(rnd, len(key))
+				table.set(slot, &e)
+				want[slot], cells[slot] = slotModel{string(key), e}, table.cell(slot)
 				continue
 			}
-			for slot := range want {
+			for slot, w := range want {
+				if rnd.IntN(3) == 0 {
+					w.e = randomEntry(rnd, len(w.key))
+					table.set(slot, &w.e)
+					want[slot] = w
+					break
+				}
 				table.free(slot)
 				delete(want, slot)
 				break
@@ -85,7 +120,7 @@ func TestSlotTableRandom(t *testing.T) {
 		}
 		checkSlots(t, table, want)
 		for slot := range want {
-			if table.at(slot) != entries[slot] {
+			if table.cell(slot) != cells[slot] {
 				t.Fatalf("seed %d: the entry of slot %d moved", seed, slot)
 			}
 		}
@@ -95,41 +130,49 @@ func TestSlotTableRandom(t *testing.T) {
 		delete(want, slot)
 	}
 	checkSlots(t, table, want)
-	if got := table.bytes(); got > 2048 {
-		t.Errorf("seed %d: an emptied table uses %d bytes, want at most 2048", seed, got)
+	if got := table.freed(); got < 0 || got > table.bytes() {
+		t.Errorf("seed %d: of an emptied table of %d bytes %d are holes", seed, table.bytes(), got)
+	}
+	if got := table.bytes(); got > emptyTableBytes {
+		t.Errorf("seed %d: an emptied table uses %d bytes, want at most %d", seed, got, emptyTableBytes)
+	}
+}
+
+// What a commit and a merge change in a cell in place is what at then says.
+func TestCellInPlace(t *testing.T) {
+	table := newSlotTable()
+	slot := table.alloc([]byte("key"), true)
+	is := entry{loc: 1 << 40, seq: provisionalSeq | 7, expireMs: 5, size: 9, clock: 1, recFile: 3, tag: 0xff, flags: flagPutExpire, keyLen: 3}
+	table.set(slot, &is)
+	c := table.cell(slot)
+	c.setClock(1<<32 - 2)
+	c.setLoc(1<<63 | 6)
+	c.setRecFile(1<<16 - 1)
+	is.clock, is.loc, is.recFile = 1<<24-2, 1<<63|6, 1<<16-1
+	if got := table.at(slot); got != is {
+		t.Errorf("the entry is %+v, want %+v", got, is)
+	}
+	if c.clock() != is.clock || c.loc() != is.loc || c.recFile() != is.recFile || c.seq() != is.seq {
+		t.Errorf("the cell says %x %x %x %x", c.clock(), c.loc(), c.recFile(), c.seq())
 	}
 }
 
 // Every length has a class that fits it, and wastes little.
-func TestSlotTableKeyClasses(t *testing.T) {
-	for n := 1; n <= maxCellBytes; n++ {
-		class := classOf(n)
-		size := classSize(class)
-		if size < n || (size-n > 7 && size > n+n/4) {
-			t.Fatalf("a key of %d bytes gets a cell of %d", n, size)
+func TestCellClasses(t *testing.T) {
+	for words := cellWords; words <= maxClassWords; words++ {
+		class := slotClassOf(words)
+		size := slotClassWords(class)
+		if size < words || size > words+words/8 || words <= fineClassWords && size != words {
+			t.Fatalf("a cell of %d words gets one of %d", words, size)
 		}
-		if class > 0 && classSize(class-1) >= n {
-			t.Fatalf("a key of %d bytes gets class %d, but the one below fits", n, class)
+		if class > 0 && slotClassWords(class-1) >= words {
+			t.Fatalf("a cell of %d words gets class %d, but the one below fits", words, class)
 		}
-		for chunks := range uint32(12) {
-			if cells := chunkSize(class, chunks) / size; cells < 2 || cells > 1<<cellRefBits {
-				t.Fatalf("chunk %d of class %d has %d cells", chunks, class, cells)
+		for has := int64(0); has < 1<<20; has = has*2 + 1 {
+			n := nextChunkBytes(class, has)
+			if n < size*4 || n&(n-1) != 0 || n > maxSlotChunkBytes || has > 64<<10 && int64(n) > has/8 {
+				t.Fatalf("a class of %d words with %d bytes gets a chunk of %d", size, has, n)
 			}
-		}
-	}
-}
-
-func TestSlotTablePages(t *testing.T) {
-	next := uint32(0)
-	for page := range uint32(20) {
-		if pageBase(page) != next {
-			t.Fatalf("page %d begins at %d, want %d", page, pageBase(page), next)
-		}
-		for place := range pagePlaces(page) {
-			if p, at := pageOf(next); p != page || at != place {
-				t.Fatalf("slot %d is at %d in page %d, want %d in %d", next, at, p, place, page)
-			}
-			next++
 		}
 	}
 }
@@ -140,7 +183,7 @@ func TestSlotTableSmall(t *testing.T) {
 		t.Errorf("an empty table uses %d bytes, want at most 300", got)
 	}
 	for i := range 4 {
-		table.alloc(fmt.Appendf(nil, "user:%08d", i))
+		table.alloc(fmt.Appendf(nil, "user:%08d", i), false)
 	}
 	if got := table.bytes(); got > 1000 {
 		t.Errorf("a table of 4 keys uses %d bytes, want at most 1000", got)
@@ -150,16 +193,16 @@ func TestSlotTableSmall(t *testing.T) {
 // A key put and deleted again and again at any size does not make the table
 // allocate and give back memory each time.
 func TestSlotTableNoThrashing(t *testing.T) {
-	for _, n := range []int{0, 3, 4, 7, 8, 255, 256, 511, 512, 1023, 1024, 1535} {
+	for n := range 2000 {
+		if n > 100 && n%97 != 0 {
+			continue
+		}
 		table := newSlotTable()
 		for i := range n {
-			table.alloc(fmt.Appendf(nil, "user:%011d", i))
+			table.alloc(fmt.Appendf(nil, "user:%011d", i), false)
 		}
 		key := []byte("one more key 16b")
-		if got := testing.AllocsPerRun(100, func() {
-			slot, _ := table.alloc(key)
-			table.free(slot)
-		}); got != 0 {
+		if got := testing.AllocsPerRun(100, func() { table.free(table.alloc(key, false)) }); got != 0 {
 			t.Errorf("beside %d keys: %v allocations a put and delete, want 0", n, got)
 		}
 	}
@@ -172,41 +215,106 @@ func TestSlotTableGivesBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			table := newSlotTable()
 			for i := range n {
-				table.alloc(fmt.Appendf(nil, "user:%011d", i))
+				table.alloc(fmt.Appendf(nil, "user:%011d", i), false)
 			}
 			full := table.bytes()
-			if perKey := float64(full) / n; perKey > 66 {
-				t.Errorf("%.1f bytes a key of 16 bytes, want at most 66", perKey)
+			if perKey := float64(full) / n; perKey > 46 {
+				t.Errorf("%.1f bytes a key of 16 bytes, want at most 46", perKey)
 			}
-			for i := range uint32(n - n/10) {
-				slot := i
-				if name == "descending" {
-					slot = n - 1 - i
+			var slots []uint32
+			for slot := range table.all {
+				slots = append(slots, slot)
+			}
+			for i := range n - n/10 {
+				if name == "ascending" {
+					table.free(slots[i])
+				} else {
+					table.free(slots[n-1-i])
 				}
-				table.free(slot)
 			}
 			if got := table.bytes(); got > full/8 {
 				t.Errorf("with a tenth of the keys left the table uses %d bytes of %d", got, full)
 			}
 			for i := range n {
-				table.alloc(fmt.Appendf(nil, "again:%010d", i))
+				table.alloc(fmt.Appendf(nil, "again:%010d", i), false)
 			}
-			if got := table.cap(); got > n+n/10+512 {
+			if got := int(table.cap()); got > 2*n {
 				t.Errorf("cap is %d after refilling, want slots used again", got)
 			}
 		})
 	}
 }
 
-func TestKeyArenaOutOfChunkNumbers(t *testing.T) {
-	var a keyArena
-	a.chunks = make([]keyChunk, maxChunks)
-	ref := a.add([]byte("key"))
-	if ref&refOnHeap == 0 || !bytes.Equal(a.get(ref, 3), []byte("key")) {
-		t.Fatalf("ref %x does not give the key back from the heap", ref)
+// A random slot is every slot with the same chance, whatever the sizes of the keys
+// and however large the table was before.
+func TestSlotTableRandomPick(t *testing.T) {
+	const seed, keys, picks = 99, 50, 100_000
+	rnd := rand.New(rand.NewPCG(seed, 3))
+	table := newSlotTable()
+	var slots []uint32
+	for range 50_000 {
+		slots = append(slots, table.alloc(randomKey(rnd), false))
 	}
-	a.remove(ref, 3)
-	if a.size != 0 {
-		t.Fatalf("size is %d after removing all", a.size)
+	rnd.Shuffle(len(slots), func(i, j int) { slots[i], slots[j] = slots[j], slots[i] })
+	for _, slot := range slots[keys:] {
+		table.free(slot)
+	}
+	drawn := 0
+	counts := map[uint32]int{}
+	for range picks {
+		counts[table.random(func(n uint32) uint32 { drawn++; return rnd.Uint32N(n) })]++
+	}
+	// The sum of squares of the deviations is 49 on average; above 110 once in a
+	// million seeds.
+	sum := 0.0
+	for _, slot := range slots[:keys] {
+		d := float64(counts[slot]) - picks/keys
+		sum += d * d / (picks / keys)
+		delete(counts, slot)
+	}
+	if sum > 110 || len(counts) > 0 {
+		t.Errorf("seed %d: chi square is %.0f, slots not in use %v", seed, sum, counts)
+	}
+	// A pick tries again until it hits: in a table that was a thousand times larger, and
+	// whose keys are all alone in their chunks, so often at the most.
+	if tries := drawn / picks; tries > 2*chunkCells {
+		t.Errorf("seed %d: %d random numbers a pick", seed, tries)
+	}
+}
+
+func TestSlotMap(t *testing.T) {
+	const seed = 12
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	var m slotMap
+	want := map[uint32]int64{}
+	for step := range 60_000 {
+		slot := rnd.Uint32N(64)<<slotCellBits | rnd.Uint32N(32)
+		switch {
+		case rnd.IntN(3) > 0 == (step/10_000%2 == 0):
+			value := int64(rnd.Uint64())
+			m.put(slot, value)
+			want[slot] = value
+		default:
+			m.delete(slot)
+			delete(want, slot)
+		}
+		if got := m.get(slot); got != want[slot] || m.count != len(want) {
+			t.Fatalf("seed %d, step %d: get(%d) is %d of %d, want %d of %d", seed, step, slot, got, m.count, want[slot], len(want))
+		}
+	}
+	full := m.bytes()
+	for slot, value := range want {
+		if got := m.get(slot); got != value {
+			t.Fatalf("seed %d: get(%d) is %d, want %d", seed, slot, got, value)
+		}
+	}
+	for slot := range want {
+		m.delete(slot)
+		if len(want)/8 > m.count && m.bytes() > full/2 {
+			t.Fatalf("seed %d: with %d left of %d it uses %d bytes of %d", seed, m.count, len(want), m.bytes(), full)
+		}
+	}
+	if m.bytes() != 0 {
+		t.Errorf("seed %d: emptied, it uses %d bytes", seed, m.bytes())
 	}
 }

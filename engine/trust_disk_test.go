@@ -341,7 +341,7 @@ func TestB30BitRotIsAnErrorAndCounted(t *testing.T) {
 	x.seal()
 	loc := func(key string) location {
 		s := x.db.shardOf([]byte(key))
-		return s.findEntry(0, []byte(key)).loc
+		return s.findEntry(0, []byte(key)).loc()
 	}
 	at := loc("a0003")
 	// Rot the disk under the open database: the last byte of the value.

@@ -1,9 +1,6 @@
 package engine
 
-import (
-	"fmt"
-	"sync/atomic"
-)
+import "fmt"
 
 // CollectionID is the identity of a collection. Its two lowest bits are its
 // Order, the others a counter; it is never used again.
@@ -44,7 +41,8 @@ type Head struct {
 	// change while the key lives.
 	Slot uint32
 
-	entry *entry
+	loc   location // as entry.loc
+	flags uint8    // as entry.flags
 	table *table
 	coll  *Collection
 }
@@ -56,7 +54,7 @@ func (h *Head) Collection() *Collection { return h.coll }
 type Meta struct {
 	Tag      uint8
 	ExpireMs int64 // absolute, Unix milliseconds; 0: never
-	// Clock is the access clock that the key gets, as by SetClock; not on disk.
+	// Clock is the access clock that the key gets, as by SetClock: 24 bits, not on disk.
 	// (SetExpire and Rename leave the clock as it is.)
 	Clock uint32
 }
@@ -185,31 +183,32 @@ func (tx *Tx) settle(at placed) {
 		if !u.table.slots.used(u.slot) {
 			continue // a ghost that was met before
 		}
-		e := u.table.slots.at(u.slot)
-		if e.flags&flagGhost != 0 {
+		c := u.table.slots.cell(u.slot)
+		if c.flags()&flagGhost != 0 {
 			u.table.removeGhost(u.slot)
 			tx.db.countTable(u.table)
 			continue
 		}
-		if u.old.flags&flagGhost != 0 {
+		if u.old.flags&flagGhost != 0 || c.flags()&cellExpireBeside != 0 {
 			tx.db.countTable(u.table)
 		}
-		settleEntry(e, at)
+		c.settle(at)
 	}
 	tx.settleElements(files, at)
 	tx.settleMaps(files, at)
 	tx.dropUnnamed()
 }
 
-// settleEntry turns the provisional numbers of an entry into real ones.
-func settleEntry(e *entry, at placed) {
-	if e.seq&provisionalSeq == 0 {
+// settle turns the provisional numbers of an entry into real ones.
+func (c *cell) settle(at placed) {
+	seq := c.seq()
+	if seq&provisionalSeq == 0 {
 		return
 	}
-	e.seq = at.base + e.seq&^provisionalSeq
-	e.recFile = at.file.slot
-	if e.flags&flagInline == 0 && e.loc.file() == provisionalFile {
-		e.loc = makeLocation(at.file.number, at.offset+e.loc.offset())
+	c.setWord64(cellSeq, at.base+seq&^provisionalSeq)
+	c.setRecFile(at.file.slot)
+	if loc := c.loc(); c.flags()&flagInline == 0 && loc.file() == provisionalFile {
+		c.setLoc(makeLocation(at.file.number, at.offset+loc.offset()))
 	}
 }
 
@@ -277,18 +276,19 @@ func (tx *Tx) undoAll() {
 	}
 	for i := len(tx.heads) - 1; i >= 0; i-- {
 		u := &tx.heads[i]
-		e := u.table.slots.at(u.slot)
-		u.table.account(e, &u.old)
-		if e.coll != u.old.coll {
-			tx.db.colls.moveName(e.coll, u.old.coll, int(u.shard))
+		is := u.table.slots.at(u.slot)
+		u.table.account(&is, &u.old)
+		if is.coll != u.old.coll {
+			tx.db.colls.moveName(is.coll, u.old.coll, int(u.shard))
 		}
-		clock := atomic.LoadUint32(&e.clock)
-		*e = u.old
-		e.clock = clock
-		if e.flags&flagGhost == 0 && e.expireMs != 0 {
+		clock := is.clock
+		is = u.old
+		is.clock = clock
+		u.table.slots.set(u.slot, &is)
+		if is.flags&flagGhost == 0 && is.expireMs != 0 {
 			// Expired may have taken it out of the heap.
 			s := &tx.db.shards[u.shard]
-			s.expiry.push(e.expireMs, u.table.space.id, u.slot)
+			s.expiry.push(is.expireMs, u.table.space.id, u.slot)
 		}
 	}
 	for i := len(tx.maps) - 1; i >= 0; i-- {
@@ -296,7 +296,7 @@ func (tx *Tx) undoAll() {
 	}
 	for i := range tx.heads {
 		u := &tx.heads[i]
-		if u.table.slots.used(u.slot) && u.table.slots.at(u.slot).flags&flagGhost != 0 {
+		if u.table.slots.used(u.slot) && u.table.slots.cell(u.slot).flags()&flagGhost != 0 {
 			u.table.removeGhost(u.slot)
 			tx.db.countTable(u.table)
 		}
@@ -394,10 +394,15 @@ func (tx *Tx) Get(space int, key []byte) (Head, bool) {
 // slotOf returns the slot of a key, which may be a ghost's. A command that writes
 // a key has mostly read it just before: then the index is not asked again.
 func (tx *Tx) slotOf(t *table, key []byte) (slot uint32, ok bool) {
-	if tx.lastTable == t && string(t.slots.key(tx.lastSlot)) == string(key) {
+	if tx.isLast(t, key) {
 		return tx.lastSlot, true
 	}
 	return t.index.get(key)
+}
+
+// isLast reports whether key is the one that Get found last.
+func (tx *Tx) isLast(t *table, key []byte) bool {
+	return tx.lastTable == t && string(t.slots.key(tx.lastSlot)) == string(key)
 }
 
 // head returns what the entry in a slot says; ok is false for a ghost.
@@ -406,7 +411,10 @@ func (db *DB) head(t *table, slot uint32) (Head, bool) {
 	if e.flags&flagGhost != 0 {
 		return Head{}, false
 	}
-	h := Head{Tag: e.tag, ExpireMs: e.expireMs, Size: int(e.size), Version: e.seq, Slot: slot, entry: e, table: t}
+	h := Head{
+		Tag: e.tag, ExpireMs: e.expireMs, Size: int(e.size), Version: e.seq, Slot: slot,
+		loc: e.loc, flags: e.flags, table: t,
+	}
 	if e.coll != 0 {
 		h.coll = db.colls.at(e.coll)
 	}
@@ -416,22 +424,21 @@ func (db *DB) head(t *table, slot uint32) (Head, bool) {
 // AppendValue appends the value of a head to dst. It may read the disk. Bytes
 // that fail their checksum are a CorruptError, never data.
 func (tx *Tx) AppendValue(dst []byte, h *Head) ([]byte, error) {
-	e := h.entry
-	if e.flags&flagInline == 0 && e.loc.file() == provisionalFile {
-		w := want{kind: kindPut, id: uint64(h.table.space.id), key: h.table.slots.key(h.Slot), valueLen: int(e.size)}
-		return appendWanted(dst, tx.buf[e.loc.offset():], nil, e.loc.offset(), &w)
+	if h.flags&flagInline != 0 {
+		return h.loc.appendInline(dst, uint32(h.Size)), nil
 	}
-	return tx.db.appendEntryValue(dst, h.table, e, nil)
+	w := want{kind: kindPut, id: uint64(h.table.space.id), key: h.table.slots.key(h.Slot), valueLen: h.Size}
+	if h.loc.file() == provisionalFile {
+		return appendWanted(dst, tx.buf[h.loc.offset():], nil, h.loc.offset(), &w)
+	}
+	return tx.db.readRecord(dst, h.loc, &w)
 }
 
-// appendEntryValue appends the value of a committed entry. key is its key, or
-// nil if the caller does not have it. REQUIRES: the shard is locked.
+// appendEntryValue appends the value of a committed entry, that of key.
+// REQUIRES: the shard is locked.
 func (db *DB) appendEntryValue(dst []byte, t *table, e *entry, key []byte) ([]byte, error) {
 	if e.flags&flagInline != 0 {
 		return e.loc.appendInline(dst, e.size), nil
-	}
-	if key == nil {
-		key = t.slots.keys.get(e.keyRef, e.keyLen)
 	}
 	w := want{kind: kindPut, id: uint64(t.space.id), key: key, valueLen: int(e.size)}
 	return db.readRecord(dst, e.loc, &w)
@@ -463,11 +470,14 @@ func (db *DB) readFailed(err error) error {
 // write, nothing goes to the log, and after Open, or a Rollback of something else
 // that wrote the key, it is what it was. A later write of the head may put it on
 // disk. REQUIRES: the transaction is for writing.
-func (tx *Tx) SetTag(h *Head, tag uint8) { h.entry.tag, h.Tag = tag, tag }
+func (tx *Tx) SetTag(h *Head, tag uint8) {
+	h.table.slots.cell(h.Slot).setTag(tag)
+	h.Tag = tag
+}
 
-// SetClock sets the access clock of a key; it needs only the read lock, and it
-// is not a write: nothing goes to the log.
-func (tx *Tx) SetClock(h *Head, clock uint32) { atomic.StoreUint32(&h.entry.clock, clock) }
+// SetClock sets the access clock of a key, of 24 bits; it needs only the read
+// lock, and it is not a write: nothing goes to the log.
+func (tx *Tx) SetClock(h *Head, clock uint32) { h.table.slots.cell(h.Slot).setClock(clock) }
 
 // Clock returns the access clock of a key; 0 if it was never set since Open.
-func (tx *Tx) Clock(h *Head) uint32 { return atomic.LoadUint32(&h.entry.clock) }
+func (tx *Tx) Clock(h *Head) uint32 { return h.table.slots.cell(h.Slot).clock() }

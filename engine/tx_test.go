@@ -254,12 +254,9 @@ func checkLive(t *testing.T, db *DB) {
 			if tab == nil {
 				continue
 			}
-			for slot := range tab.slots.cap() {
-				if !tab.slots.used(slot) {
-					continue
-				}
+			for slot := range tab.slots.all {
 				e := tab.slots.at(slot)
-				n, expire := tab.recordBytes(e)
+				n, expire := tab.recordBytes(&e)
 				want[files.bySlot(e.recFile).number] += expire
 				if e.flags&flagInline != 0 {
 					want[files.bySlot(e.recFile).number] += n

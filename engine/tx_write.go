@@ -34,22 +34,25 @@ func (tx *Tx) room(keyLen, valueLen int) error {
 }
 
 // change makes ready to write the entry of a key: it is found or made (as a
-// ghost), and remembered for undo.
-func (tx *Tx) change(s *shard, shardNumber, space int, key []byte) (t *table, slot uint32, e *entry) {
+// ghost, with room for an expiry if it gets one), and remembered for undo.
+func (tx *Tx) change(s *shard, shardNumber, space int, key []byte, expires bool) (t *table, slot uint32, e entry) {
 	t = s.tables[space]
 	if t == nil {
 		t = newTable(tx.db.spaces[space].Load(), tx.db.opt.Index)
 		s.tables[space] = t
 	}
-	slot, ok := tx.slotOf(t, key)
-	if ok {
-		e = t.slots.at(slot)
+	added := false
+	if tx.isLast(t, key) {
+		slot = tx.lastSlot
 	} else {
-		slot, e = t.slots.alloc(key)
-		e.flags = flagGhost
-		t.index.put(key, slot)
+		slot, added = t.index.getOrPut(key, expires)
 	}
-	tx.heads = append(tx.heads, headUndo{table: t, slot: slot, shard: uint16(shardNumber), old: *e})
+	e = t.slots.at(slot)
+	if added {
+		e.flags = flagGhost
+		t.slots.set(slot, &e)
+	}
+	tx.heads = append(tx.heads, headUndo{table: t, slot: slot, shard: uint16(shardNumber), old: e})
 	return t, slot, e
 }
 
@@ -73,9 +76,9 @@ func (tx *Tx) put(space int, key []byte, m Meta, coll uint32, collID uint64, val
 	if err := tx.room(len(key), len(value)); err != nil {
 		return err
 	}
-	t, slot, e := tx.change(s, n, space, key)
+	t, slot, e := tx.change(s, n, space, key, m.ExpireMs != 0)
 	r := record{kind: kindPut, tag: m.Tag, space: t.space.id, key: key, value: value, expireMs: m.ExpireMs}
-	is := *e
+	is := e
 	is.flags = 0
 	if m.ExpireMs != 0 {
 		r.flags |= putHasExpire
@@ -96,11 +99,11 @@ func (tx *Tx) put(space int, key []byte, m Meta, coll uint32, collID uint64, val
 		is.loc = makeLocation(provisionalFile, offset)
 	}
 	tx.onlyDeletes = false
-	tx.become(s, n, t, slot, e, &is)
+	tx.become(s, n, t, slot, &e, &is)
 	return nil
 }
 
-// become replaces an entry and everything that follows from it.
+// become replaces the entry e of a slot by is, with everything that follows from it.
 func (tx *Tx) become(s *shard, shardNumber int, t *table, slot uint32, e, is *entry) {
 	t.account(e, is)
 	if e.coll != is.coll {
@@ -110,7 +113,7 @@ func (tx *Tx) become(s *shard, shardNumber int, t *table, slot uint32, e, is *en
 		tx.db.colls.moveName(e.coll, is.coll, shardNumber)
 	}
 	expires := is.expireMs != 0 && is.expireMs != e.expireMs
-	*e = *is
+	t.slots.set(slot, is)
 	if expires {
 		s.expiry.push(is.expireMs, t.space.id, slot)
 	}
@@ -126,8 +129,8 @@ func (tx *Tx) SetExpire(space int, key []byte, expireMs int64) bool {
 		return false
 	}
 	e := t.slots.at(slot)
-	tx.heads = append(tx.heads, headUndo{table: t, slot: slot, shard: uint16(n), old: *e})
-	is := *e
+	tx.heads = append(tx.heads, headUndo{table: t, slot: slot, shard: uint16(n), old: e})
+	is := e
 	is.expireMs = expireMs
 	is.recFile = unknownFileSlot
 	tx.onlyDeletes = false
@@ -151,7 +154,7 @@ func (tx *Tx) SetExpire(space int, key []byte, expireMs int64) bool {
 		is.flags |= flagExpireRec
 		tx.heads[len(tx.heads)-1].keepPut = true
 	}
-	tx.become(s, n, t, slot, e, &is)
+	tx.become(s, n, t, slot, &e, &is)
 	return true
 }
 
@@ -162,7 +165,7 @@ func (tx *Tx) find(s *shard, space int, key []byte) (t *table, slot uint32, ok b
 		return nil, 0, false
 	}
 	slot, ok = tx.slotOf(t, key)
-	return t, slot, ok && t.slots.at(slot).flags&flagGhost == 0
+	return t, slot, ok && t.slots.cell(slot).flags()&flagGhost == 0
 }
 
 // Delete removes a key, and the collection that it names. It reports whether
@@ -175,12 +178,12 @@ func (tx *Tx) Delete(space int, key []byte) bool {
 		return false
 	}
 	e := t.slots.at(slot)
-	tx.heads = append(tx.heads, headUndo{table: t, slot: slot, shard: uint16(n), old: *e})
-	is := *e
+	tx.heads = append(tx.heads, headUndo{table: t, slot: slot, shard: uint16(n), old: e})
+	is := e
 	is.flags = flagGhost
 	is.coll, is.expireMs = 0, 0
 	is.seq = tx.addTombstone(&record{kind: kindTombstone, space: t.space.id, key: key})
-	tx.become(s, n, t, slot, e, &is)
+	tx.become(s, n, t, slot, &e, &is)
 	return true
 }
 
@@ -201,7 +204,7 @@ func (tx *Tx) Rename(fromSpace int, from []byte, toSpace int, to []byte) (bool, 
 	if err != nil {
 		return true, err
 	}
-	coll, id := h.entry.coll, uint64(0)
+	coll, id := t.slots.at(slot).coll, uint64(0)
 	if h.coll != nil {
 		id = uint64(h.coll.id)
 	}
@@ -223,13 +226,11 @@ func (tx *Tx) Scan(space, shard int, from uint32, fn func(key []byte, h Head) bo
 	if t == nil {
 		return 0, true
 	}
-	for slot := from; slot < t.slots.cap(); slot++ {
-		if !t.slots.used(slot) {
-			continue
-		}
-		h, ok := tx.db.head(t, slot)
-		if ok && !fn(t.slots.key(slot), h) {
-			return slot + 1, slot+1 >= t.slots.cap()
+	for slot, ok := t.slots.next(from); ok; slot, ok = t.slots.next(slot + 1) {
+		h, exists := tx.db.head(t, slot)
+		if exists && !fn(t.slots.key(slot), h) {
+			_, more := t.slots.next(slot + 1)
+			return slot + 1, !more
 		}
 	}
 	return 0, true
@@ -242,7 +243,7 @@ func (tx *Tx) AscendPrefix(space, shard int, prefix []byte, fn func(key []byte, 
 	if t == nil {
 		return
 	}
-	ascendPrefix(t.index, t.slots.key, prefix, func(slot uint32) bool {
+	ascendPrefix(t.index, t.slots, prefix, func(slot uint32) bool {
 		h, ok := tx.db.head(t, slot)
 		return !ok || fn(t.slots.key(slot), h)
 	})
@@ -265,21 +266,15 @@ func (tx *Tx) Random(space, shard int, rnd func(n uint32) uint32) (key []byte, h
 	if t == nil || t.live == 0 {
 		return nil, Head{}, false
 	}
-	// Slots are dense, so few tries miss; a table that was once much larger than
-	// now is walked from a random place instead.
-	n := t.slots.cap()
+	// Only a transaction that has deleted most of the keys meets many ghosts.
 	for range 64 {
-		if slot := rnd(n); t.slots.used(slot) {
-			if h, ok := tx.db.head(t, slot); ok {
-				return t.slots.key(slot), h, true
-			}
+		slot := t.slots.random(rnd)
+		if h, ok := tx.db.head(t, slot); ok {
+			return t.slots.key(slot), h, true
 		}
 	}
 	skip := rnd(uint32(t.live))
-	for slot := range n {
-		if !t.slots.used(slot) {
-			continue
-		}
+	for slot := range t.slots.all {
 		if h, ok := tx.db.head(t, slot); ok {
 			if skip == 0 {
 				return t.slots.key(slot), h, true

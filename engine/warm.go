@@ -70,13 +70,6 @@ func (db *DB) warmGroup(space int, keys [][]byte, group []warmKey) {
 		}
 	}
 	for i := range group {
-		if w := &group[i]; w.ref != 0 {
-			if key := w.table.slots.key(w.ref.slot()); len(key) > 0 {
-				prefetch(unsafe.Pointer(&key[0]))
-			}
-		}
-	}
-	for i := range group {
 		if w := &group[i]; w.table != nil {
 			db.shards[w.shard].mu.RUnlock()
 		}
@@ -99,7 +92,7 @@ func (w *warmKey) step() {
 	switch {
 	case w.ref == 0:
 	case w.ref&artLeaf != 0:
-		prefetch(unsafe.Pointer(w.table.slots.at(w.ref.slot())))
+		w.table.slots.prefetch(w.ref.slot())
 	default:
 		w.index.nodes.prefetch(w.ref)
 	}
@@ -117,3 +110,12 @@ func (a *artNodes) prefetch(ref artRef) {
 
 // artPrefetchWords is the length of nodes that are in two cache lines or one.
 const artPrefetchWords = 32
+
+// prefetch begins to load a cell: the lines that it begins and ends in.
+func (t *slotTable) prefetch(slot uint32) {
+	c := &t.chunks[slot>>slotCellBits]
+	from := slot & (chunkCells - 1) * uint32(c.size)
+	cell := c.words[from : from+uint32(c.size)]
+	prefetch(unsafe.Pointer(&cell[0]))
+	prefetch(unsafe.Pointer(&cell[len(cell)-1]))
+}

@@ -3,19 +3,13 @@ package engine
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
-	"syscall"
 	"testing"
 )
 
 // BenchmarkWarm looks keys up in a keyspace, in groups as pipelines bring them:
 // without Warm, and after Warm of the whole group.
 func BenchmarkWarm(b *testing.B) {
-	n, err := strconv.Atoi(os.Getenv("BITKV_BENCH_KEYS"))
-	if err != nil {
-		n = 1_000_000
-	}
+	n := benchmarkKeyCount()
 	db := mustOpen(b, b.TempDir(), Options{MergeDeadBytes: -1, Sync: SyncNever})
 	defer mustClose(b, db)
 	var key []byte
@@ -59,15 +53,4 @@ func benchWarm(b *testing.B, db *DB, n, size int, warm bool) {
 			}
 		}
 	}
-}
-
-// cpuTime returns the processor time that the process has used, in nanoseconds:
-// on a machine that does other things besides, it says more than the time.
-func cpuTime(b *testing.B) int64 {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return u.Utime.Nano() + u.Stime.Nano()
 }

@@ -70,8 +70,7 @@ func TestWarmFollowsTheTree(t *testing.T) {
 	table := newTable(newSpace(0, 0), IndexART)
 	there, missing := warmTestKeys()
 	for _, key := range there {
-		slot, _ := table.slots.alloc(key)
-		table.index.put(key, slot)
+		table.index.getOrPut(key, false)
 	}
 	x := table.index.(*artIndex)
 	for _, key := range append(there, missing...) {
