@@ -172,7 +172,7 @@ func loadColumns() []column {
 
 // loadSection is a section of loads on one pair of servers.
 func loadSection(name string, cost time.Duration, t table, all func(o options) []load) *section {
-	s := &section{name: name, cost: cost}
+	s := &section{name: name, cost: cost, sized: true}
 	for _, l := range all(options{}) {
 		s.rows = append(s.rows, l.rowName())
 		if l.short {
@@ -266,25 +266,38 @@ func (e *env) runLoad(ctx context.Context, p *pair, l load) (row, error) {
 	if err != nil {
 		return r, err
 	}
-	r.Command = "redis-benchmark " + quoted(l.args(6379, requests))
-	for round := range e.o.rounds {
-		for i := range p.servers {
-			i = (i + round) % len(p.servers) // who goes first changes
-			f, err := e.prepareAndRun(ctx, p, l, i, requests)
-			if err != nil {
-				return r, err
-			}
+	for round := 0; round < e.o.rounds; round++ {
+		got, err := e.runRound(ctx, p, l, round, requests)
+		if err != nil {
+			return r, err
+		}
+		// A rate that was measured in a bad moment makes runs that are too short.
+		fastest := max(got[0].perSecond, got[1].perSecond)
+		if most := requestsFor(fastest, e.o.duration.Seconds(), 0); round == 0 && requests < most/3 {
+			requests, round = most, -1
+			continue
+		}
+		for i, f := range got {
 			for c, figure := range []float64{f.perSecond, f.cpuMicros, f.p99Ms} {
-				if i == 0 {
-					r.Cells[c].Base = append(r.Cells[c].Base, figure)
-				} else {
-					r.Cells[c].Ours = append(r.Cells[c].Ours, figure)
-				}
+				to := pick(i == 0, &r.Cells[c].Base, &r.Cells[c].Ours)
+				*to = append(*to, figure)
 			}
 		}
 	}
+	r.Command = "redis-benchmark " + quoted(l.args(6379, requests))
 	e.progress("%-24s throughput %.2f, CPU %.2f of Redis", l.rowName(), r.Cells[0].ratio(), r.Cells[1].ratio())
 	return r, nil
+}
+
+// runRound measures both servers once; who goes first changes with the round.
+func (e *env) runRound(ctx context.Context, p *pair, l load, round, requests int) (got [2]figures, err error) {
+	for i := range p.servers {
+		i = (i + round) % len(p.servers)
+		if got[i], err = e.prepareAndRun(ctx, p, l, i, requests); err != nil {
+			return got, err
+		}
+	}
+	return got, nil
 }
 
 // prepareAndRun puts the load's key in order, waits until both servers are idle,

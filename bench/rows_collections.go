@@ -57,9 +57,9 @@ func collectionLoads(o options) []load {
 			load{name: "ZRANGE by index in 1M", command: []string{"ZRANGE", "bigzset", "500000", "500009"}, ready: bigZSet, bars: plain},
 			load{
 				name: "ZRANGE by score in 1M", command: []string{"ZRANGE", "bigzset", "__rand_int__", "+inf", "BYSCORE", "LIMIT", "0", "10"},
-				space: 900_000, ready: bigZSet, bars: plain, short: pipeline == 16,
+				space: 900_000, ready: bigZSet, bars: plain,
 			},
-			load{name: "SINTER of 100k and 100k", command: []string{"SINTER", "bigset:0", "bigset:1"}, clients: 4, ready: bigSets, bars: plain, short: pipeline == 1},
+			load{name: "SINTER of 100k and 100k", command: []string{"SINTER", "bigset:0", "bigset:1"}, clients: 4, ready: bigSets, bars: plain},
 		)
 		for _, l := range rows {
 			l.pipeline = pipeline

@@ -41,6 +41,7 @@ type section struct {
 	rows  []string      // the names of its rows: what -list shows and -only selects from
 	short []string      // those that belong to the short form
 	cost  time.Duration // about how long all the rows take with -full, for the time to go
+	sized bool          // the cost goes with the number and the length of the rounds
 	// run measures the rows that e.wants and returns their table. With an error it
 	// returns those rows that could be measured.
 	run func(ctx context.Context, e *env) (*table, error)
@@ -207,9 +208,12 @@ func (s *section) measure(ctx context.Context, o options, dir string, c *clock) 
 
 // estimate is about how long the section takes with these options.
 func (s *section) estimate(o options) time.Duration {
-	share := float64(len(s.selected(o))) / float64(len(s.rows))
-	full := float64(5 * 1500 * time.Millisecond) // rounds and duration of -full
-	return time.Duration(float64(s.cost) * share * float64(o.rounds) * float64(o.duration) / full)
+	cost := float64(s.cost) * float64(len(s.selected(o))) / float64(len(s.rows))
+	if s.sized {
+		full := float64(5 * 1500 * time.Millisecond) // rounds and duration of -full
+		cost *= float64(o.rounds) * float64(o.duration) / full
+	}
+	return time.Duration(cost)
 }
 
 // clock knows how much of the work is done. It shows as a prefix of a line of

@@ -152,3 +152,23 @@ func TestClock(t *testing.T) {
 		t.Errorf("after an hour %v are left, want 0", got)
 	}
 }
+
+func TestEstimate(t *testing.T) {
+	s := &section{name: "s", rows: []string{"a", "b", "c", "d"}, cost: time.Minute}
+	for _, tc := range []struct {
+		name  string
+		sized bool
+		o     options
+		want  time.Duration
+	}{
+		{"all rows", false, options{full: true, rounds: 1, duration: time.Second}, time.Minute},
+		{"a quarter", false, options{only: "b", rounds: 1, duration: time.Second}, 15 * time.Second},
+		{"as long as -full", true, options{full: true, rounds: 5, duration: 1500 * time.Millisecond}, time.Minute},
+		{"shorter runs", true, options{full: true, rounds: 5, duration: 150 * time.Millisecond}, 6 * time.Second},
+	} {
+		s.sized = tc.sized
+		if got := s.estimate(tc.o); got.Round(time.Millisecond) != tc.want {
+			t.Errorf("%s: estimate = %v, want %v", tc.name, got, tc.want)
+		}
+	}
+}
