@@ -78,15 +78,17 @@ const (
 	longestShow = 4.0 // greater ratios are cut off here, and say so
 )
 
-// style is for light pages, and for dark ones where the viewer says it is one.
+// style is for light pages, and for dark ones where the viewer says it is one. The
+// chart brings its own page, for not every viewer says so.
 const style = `
+.page{fill:#fff}
 text{font:12px system-ui,sans-serif;fill:#24292f}
 .title{font-weight:600;font-size:14px}
 .small{font-size:11px;fill:#57606a}
 .met{fill:#2da44e}.missed{fill:#d4723a}.none{fill:#8c959f}
 .grid{stroke:#d0d7de}.one{stroke:#57606a;stroke-width:1.5}
 .range{stroke:#24292f;stroke-width:1.5;opacity:.65}.limit{stroke:#0969da;stroke-width:2.5}
-@media(prefers-color-scheme:dark){
+@media(prefers-color-scheme:dark){.page{fill:#0d1117}
 text{fill:#e6edf3}.small{fill:#9198a1}.grid{stroke:#3d444d}.one{stroke:#9198a1}
 .met{fill:#3fb950}.missed{fill:#db8a4f}.none{fill:#6e7681}.range{stroke:#e6edf3}.limit{stroke:#58a6ff}}
 `
@@ -112,6 +114,7 @@ func (c chart) svg() []byte {
 	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`+"\n",
 		chartWidth, bottom+footHeight, chartWidth, bottom+footHeight)
 	fmt.Fprintf(&out, "<title>%s</title>\n<style>%s</style>\n", escape(c.title), style)
+	out.WriteString(`<rect class="page" width="100%" height="100%"/>` + "\n")
 	fmt.Fprintf(&out, `<text class="title" x="8" y="20">%s</text>`+"\n", escape(c.title))
 	out.WriteString(`<text class="small" x="8" y="38">bar: ratio of the medians; thin line: the rounds; blue tick: what it has to reach; green: reached</text>` + "\n")
 	step := pick(longest > 2, 0.5, 0.25)

@@ -106,8 +106,8 @@ func TestCharts(t *testing.T) {
 			rects++
 		}
 	}
-	if rects != 2 {
-		t.Errorf("%d bars are drawn, want 2", rects)
+	if rects != 3 {
+		t.Errorf("%d rectangles are drawn, want the page and two bars", rects)
 	}
 }
 
