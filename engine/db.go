@@ -184,7 +184,7 @@ func newDB(dir string, opt Options) *DB {
 	db.log = &log{db: db, kick: make(chan struct{}, 1)}
 	db.log.sync.Store(uint32(opt.Sync))
 	db.txs.New = func() any { return &Tx{db: db} }
-	db.mem.fixed = db.fixedMemory()
+	db.countFixed()
 	return db
 }
 

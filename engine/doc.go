@@ -35,6 +35,7 @@
 //	keydir*.go     the index of keys; slots.go, slotmap.go, entry.go: their entries
 //	slab.go        what the nodes of the index lie in
 //	warm.go        many look-ups made ready together; prefetch_*: the instruction for it
+//	sample.go      keys at random, for eviction
 //	collection.go  the elements of one key; countedtree.go, treechange.go, treenode.go and
 //	               cells.go below it, finder.go looks many up
 //	registry.go    all collections; reaper.go takes dropped ones apart

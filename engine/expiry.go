@@ -14,6 +14,7 @@ import (
 type expiryHeap struct {
 	items []expiryItem // a binary heap
 	limit int          // length at which push looks for stale items
+	stale int          // how many are, about
 	valid func(space, slot uint32, expireMs int64) bool
 
 	total   *atomic.Int64 // gets the memory of the heap; nil: nobody asks for it
@@ -94,6 +95,14 @@ func (h *expiryHeap) len() int { return len(h.items) }
 // bytes returns the memory that the heap uses.
 func (h *expiryHeap) bytes() int64 { return int64(cap(h.items)) * expiryItemBytes }
 
+// noteStale says that an item counts no more. When most of them do not, they are
+// dropped: the memory of keys that were deleted is not to wait for new ones.
+func (h *expiryHeap) noteStale() {
+	if h.stale++; h.stale > expiryMinLimit && h.stale > len(h.items)/2 {
+		h.rebuild()
+	}
+}
+
 // count brings total up to date.
 func (h *expiryHeap) count() {
 	if n := h.bytes(); n != h.counted && h.total != nil {
@@ -112,12 +121,14 @@ func (h *expiryHeap) rebuild() {
 	slices.SortFunc(h.items, compareExpiry) // a sorted slice is a heap
 	h.items = slices.Compact(h.items)
 	h.limit = max(expiryMinLimit, 2*len(h.items))
+	h.stale = 0
 	h.shrink()
 }
 
 // removeFirst takes the first item out, whether it counts or not.
 func (h *expiryHeap) removeFirst() {
 	n := len(h.items) - 1
+	h.stale-- // it was, or, for pop, is about to be
 	h.items[0] = h.items[n]
 	h.items = h.items[:n]
 	for i := 0; ; {

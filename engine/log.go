@@ -206,7 +206,7 @@ func (l *log) placeLocked(frame []byte, records uint64) placed {
 
 func (l *log) addChunkLocked(n int) *tailChunk {
 	f := l.active
-	c := &tailChunk{start: f.log.end, buf: make([]byte, max(n, int(min(tailChunkBytes, l.db.opt.DataFileBytes))))}
+	c := &tailChunk{start: f.log.end, buf: make([]byte, max(n, int(l.db.tailBufferBytes())))}
 	var chunks []*tailChunk
 	if old := f.tail.Load(); old != nil {
 		chunks = append(chunks, *old...)

@@ -16,6 +16,7 @@ type memory struct {
 	tail   atomic.Int64 // the buffers of the log's tail
 	cache  atomic.Int64 // values read from the disk and kept
 	fixed  int64        // what an empty database takes; set by Open
+	table  int64        // what a table takes before it has a key
 }
 
 // MemoryStats is what a database holds in memory, in bytes.
@@ -26,7 +27,8 @@ type MemoryStats struct {
 	Keys, Holes int64
 	// Collections is the second level, Expiry the order of what expires.
 	Collections, Expiry int64
-	// Tail is the end of the log, which is in memory until it is on the disk.
+	// Tail is the end of the log, which is in memory until it is on the disk, but
+	// for the first buffer of it, which is always there and in Fixed.
 	Tail int64
 	// Cache is what the cache of values holds.
 	Cache int64
@@ -39,7 +41,7 @@ func (db *DB) Memory() MemoryStats {
 	m := &db.mem
 	return MemoryStats{
 		Keys: m.keys.Load(), Holes: m.holes.Load(), Collections: m.colls.Load(), Expiry: m.expiry.Load(),
-		Tail: m.tail.Load(), Cache: m.cache.Load(), Fixed: m.fixed,
+		Tail: max(m.tail.Load()-db.tailBufferBytes(), 0), Cache: m.cache.Load(), Fixed: m.fixed,
 	}
 }
 
@@ -58,12 +60,22 @@ const (
 	tableBytes    = int64(unsafe.Sizeof(table{}))
 )
 
-// fixedMemory returns what an empty database takes.
-func (db *DB) fixedMemory() int64 {
+// bytes returns the memory of a table.
+func (t *table) bytes() int64 { return tableBytes + t.slots.bytes() + t.index.bytes() }
+
+// countFixed counts what an empty database takes. The tables of the first keyspace
+// are part of it, though they come with their first keys: every one of them will,
+// and none goes by deleting keys.
+func (db *DB) countFixed() {
+	db.mem.table = newTable(db.spaces[0].Load(), db.opt.Index).bytes()
 	perShard := int64(unsafe.Sizeof(shard{})+unsafe.Sizeof(expiryHeap{})) + 8*int64(db.opt.Spaces)
 	perSpace := int64(unsafe.Sizeof(space{})) + 8
-	return int64(unsafe.Sizeof(*db)) + perShard*int64(len(db.shards)) + perSpace*int64(db.opt.Spaces)
+	db.mem.fixed = db.tailBufferBytes() + int64(unsafe.Sizeof(*db)) + perSpace*int64(db.opt.Spaces) +
+		(perShard+db.mem.table)*int64(len(db.shards))
 }
+
+// tailBufferBytes is the size of a buffer of the log's tail.
+func (db *DB) tailBufferBytes() int64 { return min(tailChunkBytes, db.opt.DataFileBytes) }
 
 // tableMemory is what a table was counted with.
 type tableMemory struct{ used, holes int64 }
@@ -72,8 +84,14 @@ type tableMemory struct{ used, holes int64 }
 // REQUIRES: the shard is locked for writing.
 func (db *DB) countTable(t *table) {
 	var is tableMemory
-	is.holes = t.slots.freed() + t.index.freed()
-	is.used = tableBytes + t.slots.bytes() + t.index.bytes() - is.holes
+	is.used = t.bytes()
+	if t.space.number.Load() == 0 {
+		is.used -= min(is.used, db.mem.table) // it is in fixed
+	}
+	if is.holes = t.slots.freed() + t.index.freed(); t.slots.len() == 0 {
+		is.holes = is.used // what an empty table keeps, it keeps for the next key
+	}
+	is.used -= is.holes
 	db.mem.keys.Add(is.used - t.counted.used)
 	db.mem.holes.Add(is.holes - t.counted.holes)
 	t.counted = is

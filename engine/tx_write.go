@@ -113,7 +113,11 @@ func (tx *Tx) become(s *shard, shardNumber int, t *table, slot uint32, e, is *en
 		tx.db.colls.moveName(e.coll, is.coll, shardNumber)
 	}
 	expires := is.expireMs != 0 && is.expireMs != e.expireMs
+	stale := e.expireMs != 0 && is.expireMs != e.expireMs
 	t.slots.set(slot, is)
+	if stale {
+		s.expiry.noteStale()
+	}
 	if expires {
 		s.expiry.push(is.expireMs, t.space.id, slot)
 	}

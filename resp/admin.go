@@ -56,6 +56,8 @@ func (a *admin) tick(now time.Time) {
 	}
 	a.sampler.sample(now, a.srv)
 	a.srv.sampleMemory()
+	a.srv.evictSoon()
+	a.srv.evictClients(a.srv.config.Load())
 }
 
 // reset sets back what CONFIG RESETSTAT sets back, beside the counters.
@@ -63,6 +65,7 @@ func (a *admin) reset() {
 	a.sampler.reset()
 	m := a.srv.memoryUsed()
 	a.srv.memory.peak.Store(m.total())
+	a.srv.evict.exceededNanos.Store(0)
 }
 
 // runningSeconds is how long ago something began, -1 if it does not run.

@@ -46,6 +46,7 @@ func cmdConfigSet(c *client, args [][]byte) {
 		for _, warning := range c.srv.config.idleWarnings(pairs) {
 			c.srv.log.Warn("configuration: " + warning)
 		}
+		c.maxMemoryChanged(pairs)
 		c.ok()
 	case errors.Is(err, errConfigLoading):
 		c.err(c.srv.loadingText())

@@ -43,8 +43,8 @@ func TestConfigCommand(t *testing.T) {
 func TestConfigSetWarns(t *testing.T) {
 	srv := startServer(t, nil)
 	c := srv.dial(t)
-	c.want("CONFIG SET maxmemory 1gb hz 20 appendonly yes", "+OK\r\n")
-	want := "configuration: CONFIG SET: maxmemory has no effect: "
+	c.want("CONFIG SET shutdown-timeout 3 hz 20 appendonly yes", "+OK\r\n")
+	want := "configuration: CONFIG SET: shutdown-timeout has no effect: "
 	if got := srv.log.String(); strings.Count(got, "has no effect") != 1 || !strings.Contains(got, want) {
 		t.Errorf("the log lacks %q, or warns of more:\n%s", want, got)
 	}

@@ -198,7 +198,6 @@ var otherRows = []directive{
 	kept("lazyfree-lazy-server-del", anyBool, "no", lazyAlways, 0),
 	kept("lazyfree-lazy-user-del", anyBool, "no", lazyAlways, 0),
 	kept("lazyfree-lazy-user-flush", anyBool, "no", lazyAlways, 0),
-	kept("maxmemory-eviction-tenacity", intKind{0, 100}, "10", "Eviction is not built yet.", 0),
 	kept("activedefrag", anyBool, "no", noDefrag, 0),
 	kept("active-defrag-ignore-bytes", memoryKind{1, maxInt, false}, "100mb", noDefrag, 0),
 	kept("active-defrag-threshold-lower", intKind{0, 1000}, "10", noDefrag, 0),

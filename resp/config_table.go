@@ -349,24 +349,29 @@ var policies = oneOf("volatile-lru", "volatile-lfu", "volatile-random", "volatil
 
 var memoryDirectives = []directive{
 	{
-		name: "maxmemory", kind: memoryKind{0, maxInt, false}, def: "0", flags: inert,
+		name: "maxmemory", kind: memoryKind{0, maxInt, false}, def: "0",
 		access: field(func(s *Settings) *int64 { return &s.MaxMemory }),
-		doc:    "Not enforced yet: values are on disk, and eviction is not built.",
+		doc:    "Memory in use (used_memory, less mem_not_counted_for_evict) above which keys are evicted, or writes refused; 0 means no limit. Values are on disk and do not count. Unless go-memlimit is set, the garbage collector is told to stay near it.",
 	},
 	{
 		name: "maxmemory-policy", kind: policies, def: "noeviction",
 		access: word(func(s *Settings) *string { return &s.MaxMemoryPolicy }),
-		doc:    "Which access clock keys keep: the lfu policies make OBJECT FREQ answer, all others OBJECT IDLETIME. Eviction is not built yet.",
+		doc:    "Which keys go when memory is over maxmemory: any or those that expire; those not used for the longest time, used least, expiring first, or at random. The lfu policies make OBJECT FREQ answer, all others OBJECT IDLETIME.",
 	},
 	{
-		name: "maxmemory-samples", kind: intKind{1, maxInt32}, def: "5", flags: inert,
+		name: "maxmemory-samples", kind: intKind{1, maxInt32}, def: "5",
 		access: field(func(s *Settings) *int64 { return &s.MaxMemorySamples }),
-		doc:    "Eviction is not built yet.",
+		doc:    "How many keys are looked at for one eviction: more choose better, and take longer.",
 	},
 	{
-		name: "maxmemory-clients", kind: memoryKind{-100, maxInt, true}, def: "0", flags: inert,
+		name: "maxmemory-eviction-tenacity", kind: intKind{0, 100}, def: "10",
+		access: field(func(s *Settings) *int64 { return &s.EvictionTenacity }),
+		doc:    "For how long a command may be held up by evictions before the rest is left to the background: 10 is 500 microseconds, 100 no limit.",
+	},
+	{
+		name: "maxmemory-clients", kind: memoryKind{-100, maxInt, true}, def: "0",
 		access: field(func(s *Settings) *int64 { return &s.MaxMemoryClients }),
-		doc:    "Client eviction is not built yet; client-output-buffer-limit and client-query-buffer-limit bound each client.",
+		doc:    "Memory of all clients together above which those that hold the most are disconnected; a percentage is of maxmemory; 0 means no limit. It is looked at ten times a second.",
 	},
 	{
 		name: "lfu-log-factor", kind: intKind{0, maxInt32}, def: "10",

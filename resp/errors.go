@@ -89,6 +89,7 @@ const (
 
 // Errors of the state of the connection or the server.
 const (
+	errOOM          = "OOM command not allowed when used memory > 'maxmemory'."
 	errNoAuth       = "NOAUTH Authentication required."
 	errWrongPass    = "WRONGPASS invalid username-password pair or user is disabled."
 	errNoProto      = "NOPROTO unsupported protocol version"

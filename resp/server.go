@@ -42,6 +42,7 @@ type Server struct {
 	started time.Time
 	stats   stats
 	memory  memoryCount
+	evict   evictState
 	admin   *admin // slow log, latency monitor and the like (admin.go)
 
 	nowMs atomic.Int64 // the clock, read ten times a second
@@ -98,6 +99,7 @@ func NewServer(opt Options) (*Server, error) {
 		started:  time.Now(),
 		shutdown: shutdownState{requests: make(chan ShutdownRequest, 1)},
 		stop:     make(chan struct{}),
+		evict:    evictState{kick: make(chan struct{}, 1)},
 	}
 	s.maxConns = connectionLimit(openFileLimit())
 	if want := opt.Config.Load().MaxClients; want > s.maxConns {
@@ -113,6 +115,7 @@ func NewServer(opt Options) (*Server, error) {
 	s.watchConfig()
 	s.wg.Add(1)
 	go s.cron()
+	s.wg.Go(s.evictLoop)
 	return s, nil
 }
 

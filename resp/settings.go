@@ -64,6 +64,7 @@ type Settings struct {
 	MaxMemory        int64
 	MaxMemoryPolicy  string
 	MaxMemorySamples int64
+	EvictionTenacity int64
 	LFULogFactor     int64
 	LFUDecayMinutes  int64
 	Save             []SavePoint

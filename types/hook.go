@@ -14,6 +14,7 @@ const (
 	EventList                           // l
 	EventSet                            // s
 	EventZSet                           // z
+	EventEvicted                        // e
 )
 
 // Event says what happened to a key. The name is Redis's: "set", "del",

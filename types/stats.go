@@ -15,6 +15,8 @@ type Stats struct {
 	// ExpiredFields counts fields of hashes removed because their time had come
 	// (expired_subkeys).
 	ExpiredFields int64
+	// Evicted counts keys removed for their memory (evicted_keys).
+	Evicted int64
 	// ExpiredStalePerc is an estimate of the share of keys with an expiry that
 	// are expired and still there, in percent.
 	ExpiredStalePerc float64
@@ -39,6 +41,7 @@ type Stats struct {
 // counters is Stats as it is counted.
 type counters struct {
 	hits, misses, expired    atomic.Int64
+	evicted                  atomic.Int64
 	stalePercBits            atomic.Uint64 // a float64
 	capReached, cycleNanosec atomic.Int64
 	lazyfreed, dirty         atomic.Int64
@@ -53,6 +56,7 @@ func (s *Store) Stats() Stats {
 		Misses:           c.misses.Load(),
 		Expired:          c.expired.Load(),
 		ExpiredFields:    c.expiredFields.Load(),
+		Evicted:          c.evicted.Load(),
 		ExpiredStalePerc: math.Float64frombits(c.stalePercBits.Load()),
 		ExpireCapReached: c.capReached.Load(),
 		ExpireCycleMs:    c.cycleNanosec.Load() / 1e6,
@@ -69,6 +73,7 @@ func (s *Store) ResetStats() {
 	c.hits.Store(0)
 	c.misses.Store(0)
 	c.expired.Store(0)
+	c.evicted.Store(0)
 	c.stalePercBits.Store(0)
 	c.capReached.Store(0)
 	c.cycleNanosec.Store(0)
@@ -92,6 +97,7 @@ func (tx *Tx) flushStats(committed bool) {
 		add(&c.expired, tx.expired)
 		add(&c.expiredFields, tx.expiredFields)
 		add(&c.sanitized, tx.sanitized)
+		add(&c.evicted, tx.evicted)
 		add(&c.lazyfreed, tx.lazyfreed)
 	}
 }

@@ -32,6 +32,7 @@ type Store struct {
 	awaited  awaitTable
 	txPool   sync.Pool
 	expiry   expiryWorker
+	evictor  evictor
 }
 
 // Options configure a Store.

@@ -16,7 +16,7 @@ type Tx struct {
 
 	// What is told to others when the transaction ends.
 	hits, misses, dirty, expired, lazyfreed int64
-	expiredFields, sanitized                int64
+	expiredFields, sanitized, evicted       int64
 	events                                  []Event
 	ready                                   []ReadyKey // keys that may serve somebody
 
