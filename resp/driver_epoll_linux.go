@@ -186,5 +186,6 @@ func zoneName(id uint32) string {
 	return fmt.Sprint(id)
 }
 
-// lingerUntil ends a client that does not notice in time that it is closed.
-func (c *client) lingerUntil(limit time.Duration) { time.AfterFunc(limit, c.kill) }
+// lingerUntil ends a client that does not notice in time that it is closed. Its end
+// stops the clock.
+func (k *epollLink) lingerUntil(limit time.Duration) { k.patience = time.AfterFunc(limit, k.c.kill) }

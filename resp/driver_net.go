@@ -33,6 +33,7 @@ type netLink struct {
 
 	writing sync.Mutex // held while bytes are written
 	held    bool       // by the client's own goroutine until flush: see hold
+	ahead   readAhead
 }
 
 // acceptNet accepts one connection.
@@ -189,7 +190,9 @@ func (k *netLink) flush() bool {
 		return false
 	}
 	k.hold()
+	k.beginReadAhead()
 	err := k.write(c.buf)
+	k.endReadAhead()
 	c.replyPeak.Store(max(c.replyPeak.Load(), int64(len(c.buf))))
 	if cap(c.buf) > keepReplies {
 		c.buf = nil
@@ -274,6 +277,10 @@ func (k *netLink) fill() bool {
 	for {
 		if c.has(clientCloseASAP) {
 			return false
+		}
+		if k.ahead.got && !c.parking.on {
+			k.ahead.got = false
+			return true
 		}
 		if c.parking.on {
 			if c.unpark() {

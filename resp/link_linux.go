@@ -1,6 +1,7 @@
 package resp
 
 import (
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -30,6 +31,8 @@ type epollLink struct {
 	counted int    // bytes of the rest that c.out.pending counts
 	spent   []byte // what takeQueue returned last
 	wasted  int    // bytes dropped while lingering
+	// patience ends the lingering; nil before it.
+	patience *time.Timer
 
 	posted bool // it is in loop.inbox; guarded by loop.mu
 }
@@ -282,7 +285,7 @@ func (k *epollLink) sentAll() {
 			return
 		}
 		k.lingering = true
-		c.lingerUntil(lingerTimeout)
+		k.lingerUntil(lingerTimeout)
 	}
 }
 
@@ -383,6 +386,9 @@ func (k *epollLink) close() {
 		return
 	}
 	k.closed = true
+	if k.patience != nil {
+		k.patience.Stop()
+	}
 	c, l := k.c, k.loop
 	c.set(clientCloseASAP)
 	c.gone()

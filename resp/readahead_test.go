@@ -8,7 +8,14 @@ import (
 // A client that sends all of a pipeline before it reads a single reply gets to
 // the end of it, although requests and replies are far more than sockets hold.
 func TestLongPipeline(t *testing.T) {
-	s := startServer(t, func(set *Settings) { set.IODriver = driverEpoll })
+	for _, driver := range []string{driverNet, driverAuto} {
+		t.Run(driver, func(t *testing.T) { longPipeline(t, driver) })
+	}
+}
+
+func longPipeline(t *testing.T, driver string) {
+	t.Helper()
+	s := startServer(t, func(set *Settings) { set.IODriver = driver })
 	c := s.dial(t)
 	c.want("SET k "+strings.Repeat("x", 400), okReply)
 	const n = 200_000
@@ -27,8 +34,15 @@ func TestLongPipeline(t *testing.T) {
 
 // What waits behind such a pipeline is limited as the query buffer is.
 func TestLongPipelineHasALimit(t *testing.T) {
+	for _, driver := range []string{driverNet, driverAuto} {
+		t.Run(driver, func(t *testing.T) { longPipelineLimit(t, driver) })
+	}
+}
+
+func longPipelineLimit(t *testing.T, driver string) {
+	t.Helper()
 	s := startServer(t, func(set *Settings) {
-		set.IODriver = driverEpoll
+		set.IODriver = driver
 		set.ClientQueryLimit = 4 << 20
 	})
 	c := s.dial(t)
