@@ -32,6 +32,7 @@ const (
 func (c *client) advance(limit int) progress {
 	c.clock = time.Since(c.srv.started)
 	p := c.runCommands(limit, len(c.buf)+flushBytes)
+	c.frame.ahead = nil // its room is for others now
 	if p == awaits {
 		c.noteQuery()
 		if !c.withinQueryLimit() {
@@ -59,7 +60,11 @@ func (c *client) runCommands(limit, full int) progress {
 		case limit <= 0 || len(c.buf) >= full:
 			return hasMore
 		}
-		whole, err := c.frame.next(c.frameLimits())
+		lim := c.frameLimits()
+		if len(c.frame.ahead) == 0 {
+			c.lookAhead(lim)
+		}
+		whole, err := c.frame.next(lim)
 		if err != nil {
 			c.violated(err)
 			return lingers
@@ -67,7 +72,7 @@ func (c *client) runCommands(limit, full int) progress {
 		if !whole {
 			return awaits
 		}
-		c.execute(c.frame.args)
+		c.execute(c.frame.row, c.frame.args)
 		if c.retrying() {
 			c.frame.rewind()
 		} else {

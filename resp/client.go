@@ -49,6 +49,7 @@ type client struct {
 	keyBuf  []int
 	scratch []byte      // for handlers: use c.scratch[:0], put the grown slice back
 	acc     *accounting // shared by the clients of a loop
+	ahead   *lookahead  // and so is this
 
 	queue   multiQueue
 	watcher *types.Watcher // nil until the first WATCH

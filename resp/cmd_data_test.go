@@ -238,7 +238,7 @@ func newLocalClient(t *testing.T, dir string) localClient {
 // do runs a command and returns its reply, which is valid until the next one.
 func (c localClient) do(args [][]byte) []byte {
 	c.buf = c.buf[:0]
-	c.execute(args)
+	c.execute(nil, args)
 	return c.buf
 }
 

@@ -90,6 +90,7 @@ type command struct {
 // commandTable is every command this server has.
 type commandTable struct {
 	byName map[string]*command // containers and plain commands
+	index  *commandIndex       // of byName
 	rows   []*command          // those and the subcommands, sorted by name
 }
 
@@ -146,7 +147,9 @@ func lookupName(m map[string]*command, name []byte) *command {
 // alone, nil if there is none; cmd is nil if the line names nothing.
 // REQUIRES: len(args) > 0.
 func (t *commandTable) lookup(args [][]byte) (cmd, base *command) {
-	base = lookupName(t.byName, args[0])
+	if base = t.index.find(args[0]); base == nil {
+		base = lookupName(t.byName, args[0])
+	}
 	if base == nil || base.subs == nil || len(args) == 1 {
 		return base, base
 	}

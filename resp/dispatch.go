@@ -14,10 +14,11 @@ import (
 // whether it may run (or is queued, or held back), call runs it between the
 // beginning and the commit of its transaction and keeps the books.
 
-// execute handles one command line: a reply is appended, or the client parked.
-func (c *client) execute(args [][]byte) {
+// execute handles one command line: a reply is appended, or the client parked. cmd
+// is its row, if that is known already, or nil.
+func (c *client) execute(cmd *command, args [][]byte) {
 	start, muted := len(c.buf), c.muted()
-	switch cmd := c.admit(args); {
+	switch cmd = c.admit(cmd, args); {
 	case cmd == nil:
 	case c.queues(cmd):
 		c.enqueue(cmd, args)
@@ -54,10 +55,14 @@ func (c *client) endReply(start int, muted bool) {
 	}
 }
 
-// admit looks a command up and checks whether it may go on. It returns nil if it
-// may not: then the error is written, or the client parked or closed.
-func (c *client) admit(args [][]byte) *command {
-	cmd, base := c.srv.table.lookup(args)
+// admit checks whether a command may go on, and looks it up if cmd is nil. It
+// returns nil if it may not: then the error is written, or the client parked or
+// closed.
+func (c *client) admit(cmd *command, args [][]byte) *command {
+	var base *command
+	if cmd == nil {
+		cmd, base = c.srv.table.lookup(args)
+	}
 	c.cmd = cmd
 	if c.lastCmd.Load() != cmd {
 		c.lastCmd.Store(cmd)

@@ -144,7 +144,7 @@ func benchClient(b *testing.B) *client {
 	b.Helper()
 	s := startServer(b, nil)
 	c := s.newClient(peer{}, s.config.Load())
-	c.execute([][]byte{[]byte("SET"), []byte("key:000000001234"), []byte(strings.Repeat("v", 64))})
+	c.execute(nil, [][]byte{[]byte("SET"), []byte("key:000000001234"), []byte(strings.Repeat("v", 64))})
 	return c
 }
 
@@ -163,7 +163,7 @@ func BenchmarkDispatch(b *testing.B) {
 			c := benchClient(b)
 			b.ReportAllocs()
 			for n := 0; b.Loop(); n++ {
-				c.execute(bm.args)
+				c.execute(nil, bm.args)
 				c.buf = c.buf[:0]
 				if n%100 == 0 {
 					if err := c.srv.store.Engine().Ack(c.ackSeq); err != nil {

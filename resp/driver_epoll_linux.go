@@ -120,7 +120,7 @@ func (s *Server) admit(fd int, sa unix.Sockaddr, local net.Addr) {
 	s.listenMu.Lock()
 	k := &epollLink{c: c, fd: fd, loop: s.loops.pick()}
 	s.listenMu.Unlock()
-	c.link, c.acc, c.baseBytes = k, &k.loop.acc, epollLinkBytes
+	c.link, c.acc, c.ahead, c.baseBytes = k, &k.loop.acc, &k.loop.own, epollLinkBytes
 	if refusal := s.enter(c, cfg); refusal != "" {
 		if _, err := unix.Write(fd, appendError(nil, refusal)); err != nil {
 			s.log.Debug("a refused connection was not told", "error", err)

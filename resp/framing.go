@@ -78,8 +78,13 @@ type framer struct {
 	peak  int  // the most bytes in the buffer since tidy
 	roomy int  // batches since the buffer was last needed as large as it is
 
-	spans  []span   // the arguments parsed so far
+	ahead       []aheadCommand // the commands at pos, if they have been parsed already
+	aheadLimits frameLimits    // by which they were
+
+	row    *command // of the last whole command, if it was looked up
 	args   [][]byte // of the last whole command
+	spans  []span   // the arguments parsed so far
+	own    [][]byte // room for args
 	inline []byte   // the arguments of an inline command, unquoted
 }
 
@@ -91,10 +96,17 @@ type span struct{ at, len int }
 // arguments, at least one, views that hold until consume or space. It reports
 // false when more bytes are needed. After a violation it must not be called again.
 func (f *framer) next(lim frameLimits) (bool, error) {
+	if len(f.ahead) > 0 && f.aheadLimits == lim {
+		cmd := &f.ahead[0]
+		f.row, f.args, f.pos = cmd.row, cmd.args, cmd.end
+		f.ahead = f.ahead[1:]
+		return true, nil
+	}
+	f.row, f.ahead = nil, nil
 	for f.pos < len(f.buf) {
 		if !f.multibulk && f.buf[f.pos] != '*' {
 			whole, err := f.nextInline()
-			if err != nil || !whole || len(f.args) > 0 {
+			if f.args = f.own; err != nil || !whole || len(f.args) > 0 {
 				return whole, err
 			}
 			f.consume() // an empty line
@@ -108,11 +120,12 @@ func (f *framer) next(lim frameLimits) (bool, error) {
 			f.consume()
 			continue
 		}
-		f.args = f.args[:0]
+		f.own = f.own[:0]
 		for _, s := range f.spans {
 			at := f.start + s.at
-			f.args = append(f.args, f.buf[at:at+s.len:at+s.len])
+			f.own = append(f.own, f.buf[at:at+s.len:at+s.len])
 		}
+		f.args = f.own
 		return true, nil
 	}
 	return false, nil
@@ -221,28 +234,31 @@ func (f *framer) nextInline() (bool, error) {
 	return true, f.splitInline(line)
 }
 
-// splitInline sets f.args to the arguments of an inline command.
+// splitInline sets f.own to the arguments of an inline command.
 func (f *framer) splitInline(line []byte) error {
-	f.args, f.spans = f.args[:0], f.spans[:0]
+	f.own, f.spans = f.own[:0], f.spans[:0]
 	buf, spans, ok := splitQuoted(f.inline[:0], f.spans, line)
 	f.inline, f.spans = buf, spans
 	if !ok {
 		return errUnbalancedQuot
 	}
 	for _, s := range spans {
-		f.args = append(f.args, buf[s.at:s.at+s.len:s.at+s.len])
+		f.own = append(f.own, buf[s.at:s.at+s.len:s.at+s.len])
 	}
 	return nil
 }
 
 // consume goes behind the command that next returned.
 func (f *framer) consume() {
-	f.start = f.pos
-	f.rewind()
+	f.start, f.scan = f.pos, f.pos
+	if len(f.ahead) == 0 {
+		f.rewind()
+	}
 }
 
 // rewind makes next return the command at the front once more.
 func (f *framer) rewind() {
+	f.ahead = nil
 	f.pos, f.scan = f.start, f.start
 	f.multibulk, f.missing, f.bulk = false, 0, -1
 	f.spans = f.spans[:0]
@@ -257,6 +273,7 @@ func (f *framer) rewind() {
 // reports with filled how many came. Arguments that next returned are invalid
 // after it.
 func (f *framer) space() []byte {
+	f.ahead = nil
 	switch want := f.wanted(); {
 	case cap(f.buf)-len(f.buf) < want:
 		f.grow(want)
@@ -283,7 +300,7 @@ func (f *framer) giveBack() {
 	if !f.borrowed {
 		return
 	}
-	f.borrowed = false
+	f.borrowed, f.ahead = false, nil
 	n := f.unparsed()
 	if n == 0 {
 		f.buf = nil
@@ -368,6 +385,7 @@ func (f *framer) tidy() {
 // shrink gives back memory beyond a query buffer of limit bytes, which may be
 // none, unless more is in use.
 func (f *framer) shrink(limit int) {
+	f.ahead = nil
 	switch {
 	case cap(f.buf) <= limit || f.unparsed() > limit/2:
 	case limit == 0:
@@ -377,8 +395,8 @@ func (f *framer) shrink(limit int) {
 		f.move(limit)
 		f.roomy = 0
 	}
-	if cap(f.args) > keepArgs {
-		f.args = nil
+	if cap(f.own) > keepArgs {
+		f.own = nil
 	}
 	if cap(f.spans) > keepArgs && len(f.spans) <= keepArgs {
 		f.spans = append([]span(nil), f.spans...)

@@ -11,16 +11,22 @@ import (
 )
 
 // frameAll feeds input to a framer in reads of at most step bytes and returns
-// the commands it found, and the violation that ended it, if one did.
-func frameAll(input []byte, step int, lim frameLimits) (cmds []string, bad error) {
+// the commands it found, and the violation that ended it, if one did. ahead says
+// that it looks ahead.
+func frameAll(input []byte, step int, lim frameLimits, ahead bool) (cmds []string, bad error) {
 	var f framer
 	f.rewind()
+	l := lookahead{table: theTable()}
 	for len(input) > 0 {
 		n := min(step, len(input))
 		n = copy(f.space(), input[:n])
 		input = input[n:]
 		f.filled(n)
 		for {
+			if ahead && len(f.ahead) == 0 {
+				l.reset()
+				f.look(&l, lim)
+			}
 			whole, err := f.next(lim)
 			if err != nil {
 				return cmds, err
@@ -95,9 +101,12 @@ func TestFraming(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, step := range []int{1, 2, 3, 7, 1 << 20} {
-				cmds, bad := frameAll([]byte(tt.input), step, tt.lim)
-				if got := strings.Join(cmds, " "); got != tt.cmds || !errors.Is(bad, tt.bad) {
-					t.Errorf("in steps of %d:\n got %.80q, %v\nwant %.80q, %v", step, got, bad, tt.cmds, tt.bad)
+				for _, ahead := range []bool{false, true} {
+					cmds, bad := frameAll([]byte(tt.input), step, tt.lim, ahead)
+					if got := strings.Join(cmds, " "); got != tt.cmds || !errors.Is(bad, tt.bad) {
+						t.Errorf("in steps of %d, ahead %t:\n got %.80q, %v\nwant %.80q, %v",
+							step, ahead, got, bad, tt.cmds, tt.bad)
+					}
 				}
 			}
 		})
@@ -113,7 +122,7 @@ func TestFramingResumes(t *testing.T) {
 	for range n {
 		b.WriteString("$1\r\nx\r\n")
 	}
-	cmds, err := frameAll(b.Bytes(), 16, frameLimits{maxBulk: 1 << 20})
+	cmds, err := frameAll(b.Bytes(), 16, frameLimits{maxBulk: 1 << 20}, true)
 	if err != nil || len(cmds) != 1 || len(cmds[0]) != 2*n-1 {
 		t.Fatalf("%d commands, %v", len(cmds), err)
 	}
@@ -180,7 +189,7 @@ func TestQuoteRepr(t *testing.T) {
 }
 
 // FuzzFraming checks that no input panics, that any way of cutting it into reads
-// gives the same commands, and that memory follows the input.
+// gives the same commands, looked ahead at or not, and that memory follows the input.
 func FuzzFraming(f *testing.F) {
 	for _, s := range []string{
 		line("SET", "a", "b"), "PING\r\n", "*0\r\n*-1\r\n", "*1\r\n$+4\r\nPING\r\n", "SET 'a\\'' \"\\x00\"\n",
@@ -191,11 +200,16 @@ func FuzzFraming(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, input []byte, step uint8, noAuth bool) {
 		lim := frameLimits{maxBulk: 1 << 20, noAuth: noAuth}
-		all, errAll := frameAll(input, len(input)+1, lim)
-		cut, errCut := frameAll(input, int(step)+1, lim)
-		if !errors.Is(errCut, errAll) || strings.Join(all, "\n") != strings.Join(cut, "\n") {
-			t.Fatalf("in one piece %q, %v; in reads of %d %q, %v", all, errAll, int(step)+1, cut, errCut)
+		all, errAll := frameAll(input, len(input)+1, lim, false)
+		check := func(step int, ahead bool) {
+			cut, errCut := frameAll(input, step, lim, ahead)
+			if !errors.Is(errCut, errAll) || strings.Join(all, "\n") != strings.Join(cut, "\n") {
+				t.Fatalf("in one piece %q, %v; in reads of %d, ahead %t, %q, %v", all, errAll, step, ahead, cut, errCut)
+			}
 		}
+		check(len(input)+1, true)
+		check(int(step)+1, true)
+		check(int(step)+1, false)
 	})
 }
 

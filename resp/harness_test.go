@@ -116,6 +116,7 @@ func (s *testServer) bind(name string, b binding, row command) {
 		row.id = old.id
 	}
 	table.byName[name] = &row
+	table.index = newCommandIndex(table.byName)
 	s.table = table
 }
 

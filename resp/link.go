@@ -55,7 +55,7 @@ func peerOf(remote, local net.Addr, fd int) peer {
 // newClient makes the client of a connection. The driver sets its link.
 func (s *Server) newClient(p peer, cfg *Settings) *client {
 	nowMs := s.nowMs.Load()
-	c := &client{srv: s, acc: new(accounting), createdMs: nowMs, addr: p.addr, laddr: p.laddr, fd: p.fd}
+	c := &client{srv: s, acc: new(accounting), ahead: &lookahead{table: s.table}, createdMs: nowMs, addr: p.addr, laddr: p.laddr, fd: p.fd}
 	c.proto = 2
 	c.protoSeen.Store(2)
 	c.lastMs.Store(nowMs)

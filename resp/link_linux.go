@@ -22,6 +22,7 @@ type epollLink struct {
 	mail       bool     // others have something for it: see takeMail
 	pushes     bool     // there is something in the output queue
 	scheduled  bool     // it has a turn in the next iteration
+	runs       bool     // it may have commands to run in this one
 	entered    bool     // epoll knows it
 	lingering  bool     // it has been told that it is closed; wasted counts
 	closed     bool
@@ -76,10 +77,11 @@ func (k *epollLink) guard(step func()) {
 	step()
 }
 
-// turn is the first half of a client's part in an iteration: it reads, and runs
-// its commands.
-func (k *epollLink) turn() {
+// arrive is the first part of what a client does in an iteration: it reads, and
+// its commands are looked ahead at. runs says whether there may be any to run.
+func (k *epollLink) arrive() {
 	c := k.c
+	k.runs = false
 	if k.mail && !k.takeMail() || k.closed {
 		return
 	}
@@ -107,6 +109,16 @@ func (k *epollLink) turn() {
 		k.state = ends
 		return
 	}
+	k.runs = true
+	if l := &k.loop.ahead; len(l.keys) == 0 || l.db == c.db {
+		l.db = c.db
+		c.frame.look(l, c.frameLimits())
+	}
+}
+
+// run is the second: it runs the commands.
+func (k *epollLink) run() {
+	c := k.c
 	k.compact()
 	if c.buf == nil {
 		c.buf = k.loop.takeReplies()
@@ -180,7 +192,7 @@ func (k *epollLink) readParked() {
 func (k *epollLink) read() bool {
 	c, l := k.c, k.loop
 	if c.frame.empty() {
-		c.frame.borrow(l.query)
+		c.frame.borrow(l.query[l.lent:l.lent])
 	}
 	space := c.frame.space()
 	n, ok := k.recv(space)
@@ -188,8 +200,12 @@ func (k *epollLink) read() bool {
 		c.frame.filled(n)
 		storeChanged(&c.lastMs, c.srv.nowMs.Load())
 	}
-	if !ok || n == 0 {
+	switch {
+	case !ok || n == 0:
 		c.frame.giveBack()
+	case c.frame.borrowed:
+		c.frame.buf = c.frame.buf[:n:n] // the next client reads behind it
+		l.lent += n
 	}
 	return ok
 }
@@ -222,7 +238,7 @@ func (k *epollLink) waste() {
 		return
 	}
 	query := k.loop.query
-	n, ok := k.recv(query[:cap(query)])
+	n, ok := k.recv(query[k.loop.lent:cap(query)])
 	if k.wasted += n; !ok || k.wasted >= lingerBytes {
 		k.state = breaks
 	}
@@ -239,7 +255,7 @@ func (k *epollLink) compact() {
 	}
 }
 
-// finish is the second half of a client's part in an iteration: it sends, and
+// finish is the last part of what a client does in an iteration: it sends, and
 // decides how the client goes on. The log has been acknowledged.
 func (k *epollLink) finish() {
 	c := k.c

@@ -17,7 +17,8 @@ import (
 // its own. One iteration:
 //
 //  1. Asks epoll what happened, and takes the clients that others have posted.
-//  2. Every one of these clients reads once and runs its whole commands.
+//  2. Every one of these clients reads once, and runs its whole commands. They do
+//     so in groups, which read first, and then run (see lookahead.go).
 //  3. The log is acknowledged, once for all of them.
 //  4. Every one of them sends its replies, in one write.
 //
@@ -30,13 +31,14 @@ import (
 // epoll is edge-triggered: it says once that a connection has become readable.
 // The loop remembers that until a read comes back short (epollLink.readable).
 //
-// The loop has one buffer, which each client in turn reads into and runs its
+// The loop has one buffer, which the clients of a group read into and run their
 // commands from. What is left of it then, an incomplete command, is moved to a
 // buffer of the client's own. Buffers for replies come from a stack of the loop
 // and go back to it. An idle client has no buffers.
 
 const (
-	loopEvents    = 256     // taken from epoll at once
+	loopEvents    = 256 // taken from epoll at once
+	queryBytes    = 2 * maxReadAhead
 	turnCommands  = 1024    // that one client runs in an iteration
 	turnWrite     = 1 << 20 // bytes sent to one client in an iteration
 	maxUnsent     = 1 << 20 // a client with so much unsent runs nothing
@@ -58,11 +60,15 @@ type eventLoop struct {
 	turns  []*epollLink // the clients of this iteration
 	next   []*epollLink // and of the next
 	query  []byte       // what clients borrow to read into
+	lent   int          // bytes of it that clients of this group have
+	ahead  lookahead    // at the commands of this group
 
 	replies      [][]byte // a stack of empty reply buffers
 	repliesBytes int
 
 	ackSeq uint64 // the highest that this iteration's replies depend on
+
+	own lookahead // for a client's own
 
 	// Counted here and added to the server's once in an iteration.
 	acc                          accounting
@@ -92,7 +98,8 @@ func newEventLoop(s *Server) (*eventLoop, error) {
 	}
 	l := &eventLoop{
 		srv: s, epfd: epfd, wakefd: wakefd, done: make(chan struct{}),
-		query: make([]byte, 0, maxReadAhead),
+		query: make([]byte, 0, queryBytes),
+		ahead: lookahead{table: s.table}, own: lookahead{table: s.table},
 	}
 	go l.run()
 	return l, nil
@@ -206,10 +213,8 @@ func (l *eventLoop) schedule(k *epollLink) {
 // iterate is one iteration, for the clients that are scheduled.
 func (l *eventLoop) iterate() {
 	l.turns, l.next = l.next, l.turns[:0]
-	for _, k := range l.turns {
-		k.scheduled = false
-		k.guard(k.turn)
-		l.ackSeq = max(l.ackSeq, k.c.ackSeq)
+	for rest := l.turns; len(rest) > 0; {
+		rest = rest[l.runGroup(rest):]
 	}
 	l.acc.flush(l.srv)
 	var failed error
@@ -228,6 +233,30 @@ func (l *eventLoop) iterate() {
 	}
 	l.turns = l.turns[:0]
 	l.count()
+}
+
+// runGroup lets clients read, as many as there is room for, and then runs their
+// commands. It returns how many clients these were.
+func (l *eventLoop) runGroup(turns []*epollLink) (n int) {
+	l.lent = 0
+	l.ahead.reset()
+	for _, k := range turns {
+		k.scheduled = false
+		k.guard(k.arrive)
+		n++
+		if l.ahead.full() || cap(l.query)-l.lent < maxReadAhead {
+			break
+		}
+	}
+	l.ahead.warm(l.srv)
+	for _, k := range turns[:n] {
+		if k.runs {
+			k.guard(k.run)
+		}
+		k.c.frame.ahead = nil // the next group's room
+		l.ackSeq = max(l.ackSeq, k.c.ackSeq)
+	}
+	return n
 }
 
 // count adds what happened to the server's counters.

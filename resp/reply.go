@@ -17,10 +17,14 @@ type reply struct {
 }
 
 // ok appends +OK.
-func (r *reply) ok() { r.simple("OK") }
+func (r *reply) ok() { r.buf = append(r.buf, "+OK\r\n"...) }
 
 // simple appends a simple string, which must not contain CR or LF.
-func (r *reply) simple(s string) { r.buf = redcon.AppendString(r.buf, s) }
+func (r *reply) simple(s string) {
+	r.buf = append(r.buf, '+')
+	r.buf = append(r.buf, s...)
+	r.buf = append(r.buf, '\r', '\n')
+}
 
 // raw appends bytes that are a RESP value already.
 func (r *reply) raw(b []byte) { r.buf = append(r.buf, b...) }
@@ -30,10 +34,14 @@ func (r *reply) raw(b []byte) { r.buf = append(r.buf, b...) }
 func (r *reply) err(text string) { r.buf = appendError(r.buf, text) }
 
 // int appends an integer.
-func (r *reply) int(n int64) { r.buf = redcon.AppendInt(r.buf, n) }
+func (r *reply) int(n int64) { r.buf = appendHead(r.buf, ':', n) }
 
 // bulk appends a bulk string.
-func (r *reply) bulk(b []byte) { r.buf = redcon.AppendBulk(r.buf, b) }
+func (r *reply) bulk(b []byte) {
+	r.buf = appendHead(r.buf, '$', int64(len(b)))
+	r.buf = append(r.buf, b...)
+	r.buf = append(r.buf, '\r', '\n')
+}
 
 // bulkString appends a bulk string.
 func (r *reply) bulkString(s string) { r.buf = redcon.AppendBulkString(r.buf, s) }
@@ -41,9 +49,7 @@ func (r *reply) bulkString(s string) { r.buf = redcon.AppendBulkString(r.buf, s)
 // bulkHeader appends the head of a bulk string of n bytes; the caller appends
 // the bytes to buf and then calls bulkEnd.
 func (r *reply) bulkHeader(n int) {
-	r.buf = append(r.buf, '$')
-	r.buf = strconv.AppendInt(r.buf, int64(n), 10)
-	r.buf = append(r.buf, '\r', '\n')
+	r.buf = appendHead(r.buf, '$', int64(n))
 }
 
 // bulkEnd ends what bulkHeader began.
@@ -148,9 +154,20 @@ func (r *reply) verbatim(format, s string) {
 }
 
 func (r *reply) head(kind byte, n int) {
-	r.buf = append(r.buf, kind)
-	r.buf = strconv.AppendInt(r.buf, int64(n), 10)
-	r.buf = append(r.buf, '\r', '\n')
+	r.buf = appendHead(r.buf, kind, int64(n))
+}
+
+// appendHead appends a value that is a number, or the head of one that follows.
+func appendHead(buf []byte, kind byte, n int64) []byte {
+	switch {
+	case uint64(n) < 10: // the lengths and results that there are most of
+		return append(buf, kind, '0'+byte(n), '\r', '\n')
+	case uint64(n) < 100:
+		return append(buf, kind, '0'+byte(n/10), '0'+byte(n%10), '\r', '\n')
+	}
+	buf = append(buf, kind)
+	buf = strconv.AppendInt(buf, n, 10)
+	return append(buf, '\r', '\n')
 }
 
 // appendError appends an error reply. Line ends at the end of the text are left

@@ -175,6 +175,7 @@ func (t *commandTable) link() {
 			t.byName[cmd.name] = cmd
 		}
 	}
+	t.index = newCommandIndex(t.byName)
 	for id, cmd := range t.rows {
 		cmd.id = id
 		container, sub, ok := cutSubcommand(cmd.name)

@@ -207,6 +207,14 @@ func TestLookup(t *testing.T) {
 		{"command docs x", "command|docs"},
 		{strings.Repeat("get", 100), ""},
 		{"gét", ""},
+		{"g\x45t", "get"},
+		{"PEXPIRETIME", "pexpiretime"},
+		{"pexpiret\x09me", ""},
+		{"p", ""},
+		{"set\x00", ""},
+		{"\x13ET", ""},
+		{"GEORADIUS_RO", "georadius_ro"},
+		{"georadius\x7fro", ""},
 	}
 	for _, row := range rows {
 		cmd, _ := table.lookup(splitLine(row.line))
@@ -216,6 +224,21 @@ func TestLookup(t *testing.T) {
 		}
 		if got != row.want {
 			t.Errorf("lookup(%q) = %q, want %q", row.line, got, row.want)
+		}
+	}
+	for name, cmd := range table.byName {
+		for _, arg := range []string{name, strings.ToUpper(name), strings.ToUpper(name[:1]) + name[1:]} {
+			if got, _ := table.lookup([][]byte{[]byte(arg)}); got != cmd {
+				t.Errorf("%s is not found", arg)
+			}
+		}
+		changed := []byte(name)
+		for i := range changed { // into what differs in one bit
+			changed[i] ^= 0x40
+			if got, _ := table.lookup([][]byte{changed}); got == cmd {
+				t.Errorf("%q is taken for %s", changed, name)
+			}
+			changed[i] ^= 0x40
 		}
 	}
 	line := splitLine("CLIENT LIST")
