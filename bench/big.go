@@ -49,47 +49,53 @@ func (e *env) bigStatic(ctx context.Context, t *table) error {
 	}
 	var mib, seconds cell
 	mib.Bars, seconds.Bars = issue4(atMost(0.5)), issue4(atMost(0.3))
+	var errs []error
 	for _, k := range []kind{redis, bitkv} {
-		s, err := e.start(ctx, k)
-		if err != nil {
-			return err
-		}
-		e.progress("filling %s with %d keys", k, e.o.bigKeys)
-		if err := s.fill(ctx, e.o.bigKeys, appendVaried); err != nil {
-			return err
-		}
-		if err := settle(ctx, s); err != nil {
-			return err
-		}
-		m, err := s.memory()
-		if err != nil {
-			return err
-		}
-		if k == redis {
-			mib.Base = []float64{m.rss / (1 << 20)}
-		} else {
-			mib.Ours = []float64{m.anonymous / (1 << 20)}
-			if err := e.keydir(t, s); err != nil {
-				return err
-			}
-		}
-		if e.wants(bigRestart) {
-			took, err := e.timeRestarts(ctx, s)
-			if err != nil {
-				return err
-			}
-			*pick(k == redis, &seconds.Base, &seconds.Ours) = took
-		}
-		if err := s.stop(); err != nil {
-			return err
+		if err := e.bigOne(ctx, t, k, &mib, &seconds); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", k, err)) // the other's figures are worth having
 		}
 	}
 	for _, r := range []row{{Name: bigMemory, Cells: []cell{mib}}, {Name: bigRestart, Cells: []cell{seconds}}} {
-		if e.wants(r.Name) {
+		if e.wants(r.Name) && len(r.Cells[0].Base)+len(r.Cells[0].Ours) > 0 {
 			t.add(r)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// bigOne fills one server, and adds what it takes to the cells.
+func (e *env) bigOne(ctx context.Context, t *table, k kind, mib, seconds *cell) error {
+	s, err := e.start(ctx, k)
+	if err != nil {
+		return err
+	}
+	e.progress("filling %s with %d keys", k, e.o.bigKeys)
+	if err := s.fill(ctx, e.o.bigKeys, appendVaried); err != nil {
+		return err
+	}
+	if err := settle(ctx, s); err != nil {
+		return err
+	}
+	m, err := s.memory()
+	if err != nil {
+		return err
+	}
+	if k == redis {
+		mib.Base = []float64{m.rss / (1 << 20)}
+	} else {
+		mib.Ours = []float64{m.anonymous / (1 << 20)}
+		if err := e.keydir(t, s); err != nil {
+			return err
+		}
+	}
+	if e.wants(bigRestart) {
+		took, err := e.timeRestarts(ctx, s)
+		if err != nil {
+			return err
+		}
+		*pick(k == redis, &seconds.Base, &seconds.Ours) = took
+	}
+	return s.stop()
 }
 
 // keydir asks the server what its keydir holds.

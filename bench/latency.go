@@ -59,18 +59,21 @@ func runLatency(ctx context.Context, e *env) (*table, error) {
 			"sent in time, because the one before it had no reply yet, counts from when it should have been sent.",
 		Columns: []column{{"p99", "ms"}, {"longest", "ms"}},
 	}
-	pair, err := e.startPair(ctx)
-	if err != nil {
-		return nil, err
-	}
+	var p *pair
 	var errs []error
 	measure := func(name string, prepare, remove func(context.Context, *server) error, bars []bar) {
-		if !e.wants(name) {
+		if !e.wants(name) || ctx.Err() != nil {
 			return
 		}
 		r := row{Name: name, Cells: []cell{{Bars: bars}, {}}}
-		if err := e.pingBeside(ctx, pair, &r, prepare, remove); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		var err error
+		if p, err = e.pairFor(ctx, p, settings{}); err == nil {
+			err = e.pingBeside(ctx, p.servers, &r, prepare, remove)
+		}
+		if err != nil {
+			// The next rows get new servers: nobody knows what state these are in.
+			errs = append(errs, fmt.Errorf("%s: %w", name, err), p.stop())
+			p = nil
 			return
 		}
 		t.add(r)
@@ -86,7 +89,7 @@ func runLatency(ctx context.Context, e *env) (*table, error) {
 			measure(removalName(r, c), fill, func(_ context.Context, s *server) error { return r.do(s, c.key) }, []bar{most})
 		}
 	}
-	return t, errors.Join(errs...)
+	return t, errors.Join(append(errs, ctx.Err())...)
 }
 
 // pingBeside measures one row, in at most three rounds: filling takes long.

@@ -230,15 +230,11 @@ func (e *env) pairFor(ctx context.Context, p *pair, with settings) (*pair, error
 	if err := p.stop(); err != nil {
 		return nil, err
 	}
-	ofRedis, err := e.start(ctx, redis, strings.Fields(with.redis)...)
+	servers, err := e.startPair(ctx, with)
 	if err != nil {
 		return nil, err
 	}
-	ours, err := e.start(ctx, bitkv, strings.Fields(with.bitkv)...)
-	if err != nil {
-		return nil, errors.Join(err, ofRedis.stop())
-	}
-	return &pair{servers: [2]*server{ofRedis, ours}, with: with, made: map[string]bool{}}, nil
+	return &pair{servers: servers, with: with, made: map[string]bool{}}, nil
 }
 
 // stop ends both servers, if there are any.

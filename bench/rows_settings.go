@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -42,10 +43,8 @@ func runAlways(ctx context.Context, e *env) (*table, error) {
 		Title: "appendfsync always", Base: "Redis", Ours: "bitkv", Columns: loadColumns(),
 		Intro: "Both servers with appendfsync always.",
 	}
-	p, err := e.pairFor(ctx, nil, settings{redis: "--appendfsync always", bitkv: "--appendfsync always"})
-	if err != nil {
-		return nil, err
-	}
+	with := settings{redis: "--appendfsync always", bitkv: "--appendfsync always"}
+	var p *pair
 	load50 := load{name: "SET 64 B, 50 clients", test: "set", size: 64, pipeline: 1, space: e.o.keys}
 	load1 := load50
 	load1.name, load1.clients = "SET 64 B, one client", 1
@@ -56,9 +55,14 @@ func runAlways(ctx context.Context, e *env) (*table, error) {
 		if !e.wants(l.rowName()) && !e.wants(alwaysShared) {
 			continue
 		}
-		r, err := e.runLoad(ctx, p, l)
+		var r row
+		var err error
+		if p, err = e.pairFor(ctx, p, with); err == nil {
+			r, err = e.runLoad(ctx, p, l)
+		}
 		if err != nil {
-			errs = append(errs, err)
+			errs = append(errs, fmt.Errorf("%s: %w", l.rowName(), err), p.stop())
+			p = nil
 			continue
 		}
 		ours[l.rowName()] = r.Cells[0].Ours

@@ -125,16 +125,16 @@ func (e *env) start(ctx context.Context, k kind, args ...string) (*server, error
 }
 
 // startPair starts redis-server and our server, in this order.
-func (e *env) startPair(ctx context.Context, args ...string) ([2]*server, error) {
-	var pair [2]*server
-	for i, k := range []kind{redis, bitkv} {
-		s, err := e.start(ctx, k, args...)
-		if err != nil {
-			return pair, err
-		}
-		pair[i] = s
+func (e *env) startPair(ctx context.Context, with settings) ([2]*server, error) {
+	first, err := e.start(ctx, redis, strings.Fields(with.redis)...)
+	if err != nil {
+		return [2]*server{}, err
 	}
-	return pair, nil
+	second, err := e.start(ctx, bitkv, strings.Fields(with.bitkv)...)
+	if err != nil {
+		return [2]*server{}, errors.Join(err, first.stop())
+	}
+	return [2]*server{first, second}, nil
 }
 
 // close ends what is still running and removes the data.
