@@ -63,6 +63,7 @@ type dataFile struct {
 
 	file   File
 	mapped atomic.Pointer[[]byte]
+	warm   atomic.Pointer[warmMap] // nil: not known
 
 	// flushed is the length that the operating system holds; everything past it
 	// is in tail. It only grows, by whole frames.
@@ -225,6 +226,8 @@ func (d *dataFile) mapFile(size int64) error {
 	if err != nil {
 		return err
 	}
+	adviseRandom(m)
+	d.warm.Store(newWarmMap(size))
 	d.mapped.Store(&m)
 	return nil
 }
@@ -302,18 +305,24 @@ func (d *dataFile) appendRecordValue(dst []byte, offset int64, w *want) (_ []byt
 // wanted and appends its value to dst. d is the file that b is of, nil for the
 // buffer of a transaction.
 func appendWanted(dst, b []byte, d *dataFile, offset int64, w *want) ([]byte, error) {
+	value, err := wantedValue(b, d, offset, w)
+	return append(dst, value...), err
+}
+
+// wantedValue is appendWanted that returns the value as a part of b.
+func wantedValue(b []byte, d *dataFile, offset int64, w *want) ([]byte, error) {
 	var r record
 	if _, reason := decodeRecord(b, &r); reason != "" {
-		return dst, wantedError(d, offset, reason)
+		return nil, wantedError(d, offset, reason)
 	}
 	id := uint64(r.space)
 	if r.kind == kindElemPut {
 		id = r.coll
 	}
 	if r.kind != w.kind || id != w.id || len(r.value) != w.valueLen || string(r.key) != string(w.key) {
-		return dst, wantedError(d, offset, "the record there is another one than the keydir expects")
+		return nil, wantedError(d, offset, "the record there is another one than the keydir expects")
 	}
-	return append(dst, r.value...), nil
+	return r.value, nil
 }
 
 func wantedError(d *dataFile, offset int64, reason string) error {

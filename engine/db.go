@@ -39,10 +39,15 @@ type DB struct {
 	nextColl  atomic.Uint64 // counter part of the next CollectionID
 	nextSpace atomic.Uint32 // the next internal number
 
-	txs     sync.Pool
-	reaper  reaper
-	merge   mergeState
-	scrub   scrubState
+	txs    sync.Pool
+	reaper reaper
+	merge  mergeState
+	scrub  scrubState
+
+	cold      coldReader
+	values    atomic.Pointer[valueCache]
+	residency residency
+
 	work    sync.WaitGroup // the background goroutines
 	stop    chan struct{}  // closed to stop them
 	closing atomic.Bool
@@ -185,6 +190,9 @@ func newDB(dir string, opt Options) *DB {
 	db.log.sync.Store(uint32(opt.Sync))
 	db.txs.New = func() any { return &Tx{db: db} }
 	db.countFixed()
+	db.cold.db, db.residency.db = db, db
+	db.cold.limit.Store(int32(opt.ColdReaders))
+	db.SetValueCache(opt.ValueCacheBytes)
 	return db
 }
 
@@ -240,6 +248,7 @@ func (db *DB) Close() error {
 	}
 	close(db.stop)
 	db.work.Wait()
+	db.cold.work.Wait()
 	return errors.Join(mergeErr, db.log.closeFiles(), db.releaseFiles(), db.lock.Close())
 }
 

@@ -51,6 +51,7 @@
 //	merge*.go      merge; reserve.go: room for it on a full disk
 //	backup.go, scrub.go, check.go, repair.go, dump.go: what they say;
 //	checkloss.go  which keys damage concerns; repairrecords.go  what of a merged frame is kept
+//	fetch.go       values that are not in memory; valuecache.go, residency*.go: what is
 //	fs*.go         the only door to the file system
 //
 // # Lock order

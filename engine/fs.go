@@ -51,3 +51,12 @@ type File interface {
 	// Unmap gives back what Map returned.
 	Unmap(mapped []byte) error
 }
+
+// ResidentFile is a File that knows what of it is in memory, for when it is not
+// mapped: of a map the operating system is asked. It is optional; of another File
+// all is taken to be in memory.
+type ResidentFile interface {
+	// InMemory reports whether n bytes at offset can be read without waiting for
+	// the disk.
+	InMemory(offset int64, n int) bool
+}

@@ -383,6 +383,7 @@ func (l *log) flushHeld() error {
 	}
 	clear(todo) // it must not keep the chunks alive
 	for _, e := range ends {
+		e.file.noteWritten(e.offset)
 		e.file.flushed.Store(e.offset)
 	}
 	l.flushedSeq.Store(endSeq)

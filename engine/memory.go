@@ -14,7 +14,6 @@ type memory struct {
 	colls  atomic.Int64 // all collections, as of their last commit
 	expiry atomic.Int64 // the expiry heaps
 	tail   atomic.Int64 // the buffers of the log's tail
-	cache  atomic.Int64 // values read from the disk and kept
 	fixed  int64        // what an empty database takes; set by Open
 	table  int64        // what a table takes before it has a key
 }
@@ -41,7 +40,7 @@ func (db *DB) Memory() MemoryStats {
 	m := &db.mem
 	return MemoryStats{
 		Keys: m.keys.Load(), Holes: m.holes.Load(), Collections: m.colls.Load(), Expiry: m.expiry.Load(),
-		Tail: max(m.tail.Load()-db.tailBufferBytes(), 0), Cache: m.cache.Load(), Fixed: m.fixed,
+		Tail: max(m.tail.Load()-db.tailBufferBytes(), 0), Cache: db.ValueCacheBytes(), Fixed: m.fixed,
 	}
 }
 
@@ -49,7 +48,7 @@ func (db *DB) Memory() MemoryStats {
 // of the keydir and the cache. It is cheap.
 func (db *DB) MemoryUsed() int64 {
 	m := &db.mem
-	return m.keys.Load() + m.colls.Load() + m.expiry.Load() + m.cache.Load() + m.fixed
+	return m.keys.Load() + m.colls.Load() + m.expiry.Load() + db.ValueCacheBytes() + m.fixed
 }
 
 // Overheads that the parts do not count themselves: of a collection its places in

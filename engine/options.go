@@ -87,6 +87,12 @@ type Options struct {
 	// ScrubInterval is how long to wait between two background checks of every
 	// immutable file (see DB.Scrub). Default a week; negative means never.
 	ScrubInterval time.Duration
+	// ColdReaders is how many goroutines at most wait for the disk for
+	// transactions that must not (Tx.NoWait). Default 64.
+	ColdReaders int
+	// ValueCacheBytes is the size of the cache of values that they have read.
+	// Default 0: none.
+	ValueCacheBytes int64
 	// NowMs is the clock, in Unix milliseconds. Nil means time.Now.
 	NowMs func() int64
 	// Logger receives what an operator should know. Nil discards it.
@@ -127,6 +133,8 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.MergeRateBytes, 64<<20)
 	setDefault(&o.ScrubInterval, 7*24*time.Hour)
 	setDefault(&o.load, defaultLoadLimits)
+
+	setDefault(&o.ColdReaders, 64)
 	if o.ShardOf == nil {
 		o.ShardOf = hashKey
 	}
@@ -149,6 +157,10 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("engine: unknown index type %q", o.Index)
 	case o.Sync > SyncBytes:
 		return o, fmt.Errorf("engine: unknown sync policy %d", o.Sync)
+	case o.ColdReaders < 1 || o.ColdReaders > maxColdReaders:
+		return o, fmt.Errorf("engine: ColdReaders %d is not within 1 and %d", o.ColdReaders, maxColdReaders)
+	case o.ValueCacheBytes < 0:
+		return o, fmt.Errorf("engine: ValueCacheBytes %d is negative", o.ValueCacheBytes)
 	case o.SyncBytes < 0:
 		return o, fmt.Errorf("engine: SyncBytes %d is negative", o.SyncBytes)
 	}

@@ -40,6 +40,38 @@ type Stats struct {
 	LoadTime time.Duration
 	Merge    MergeStats
 	Scrub    ScrubStats
+	Cold     ColdStats
+}
+
+// ColdStats is about values that were not in memory.
+type ColdStats struct {
+	// Reads is how many values were read from the disk for transactions that must
+	// not wait for it, Bytes how long those were, Rounds for how many Fetches.
+	Reads, Bytes, Rounds int64
+	// Queued is how many reads wait for a goroutine, Readers how many goroutines
+	// read.
+	Queued, Readers int
+	// Pressed: the system has lately taken pages of data files out of memory, so
+	// before each read it is asked whether it would have to wait.
+	Pressed bool
+	// CacheBytes is the memory of the value cache, CacheLimit the most that it may
+	// have; hits and misses are of reads of what was not known to be in memory.
+	CacheBytes, CacheLimit                 int64
+	CacheHits, CacheMisses, CacheEvictions int64
+}
+
+// coldStats is ColdStats now.
+func (db *DB) coldStats() ColdStats {
+	p := &db.cold
+	s := ColdStats{
+		Reads: p.reads.Load(), Bytes: p.bytes.Load(), Rounds: p.starts.Load(), Pressed: db.residency.pressed.Load(),
+	}
+	s.Queued, s.Readers = p.queued()
+	if c := db.values.Load(); c != nil {
+		s.CacheBytes, s.CacheLimit = c.bytes.Load(), c.limit
+		s.CacheHits, s.CacheMisses, s.CacheEvictions = c.hits.Load(), c.misses.Load(), c.evicted.Load()
+	}
+	return s
 }
 
 // Stats returns the state of the database. It locks each shard for a moment.
@@ -50,6 +82,7 @@ func (db *DB) Stats() Stats {
 		TailBytes: l.tailBytes.Load(), ChecksumErrors: db.checksumErrors.Load(), Reaping: db.reaper.pending(),
 		Syncs: l.syncs.Load(), SyncTime: time.Duration(l.syncNanos.Load()), WrittenBytes: l.written.Load(),
 		Policy: SyncPolicy(l.sync.Load()), LoadTime: db.loadTime, Merge: db.merge.snapshot(), Scrub: db.scrub.snapshot(), Failure: db.Failure(),
+		Cold: db.coldStats(),
 	}
 	if ns := l.lastSync.Load(); ns != 0 {
 		s.LastSync = time.Unix(0, ns)

@@ -97,6 +97,7 @@ type Tx struct {
 	maps   []mapUndo
 	colls  []*Collection // made by NewCollection, and those that lost their key
 	popped []expiryItem  // scratch of Expired
+	fetch  *Fetch        // what must not be waited for is noted here; nil: it is waited for
 }
 
 // headUndo is what an entry was before a write.
@@ -310,7 +311,7 @@ func (tx *Tx) end() {
 		panic("engine: transaction ended twice")
 	}
 	tx.ended = true
-	tx.lastTable = nil
+	tx.lastTable, tx.fetch = nil, nil
 	db := tx.db
 	if tx.write {
 		tx.set.each(func(i int) { db.shards[i].mu.Unlock() })
@@ -431,7 +432,7 @@ func (tx *Tx) AppendValue(dst []byte, h *Head) ([]byte, error) {
 	if h.loc.file() == provisionalFile {
 		return appendWanted(dst, tx.buf[h.loc.offset():], nil, h.loc.offset(), &w)
 	}
-	return tx.db.readRecord(dst, h.loc, &w)
+	return tx.readRecord(dst, h.loc, &w)
 }
 
 // appendEntryValue appends the value of a committed entry, that of key.
@@ -446,10 +447,23 @@ func (db *DB) appendEntryValue(dst []byte, t *table, e *entry, key []byte) ([]by
 
 // readRecord appends the value of the record at a location.
 func (db *DB) readRecord(dst []byte, loc location, w *want) ([]byte, error) {
-	f := db.files.Load().get(loc.file())
-	if f == nil {
-		return dst, &CorruptError{File: dataFileName(loc.file()), Offset: loc.offset(), Reason: "the keydir refers to a file that is not in the list"}
+	f, err := db.fileAt(loc)
+	if err != nil {
+		return dst, err
 	}
+	return db.readFile(f, dst, loc, w)
+}
+
+// fileAt returns the file of a location.
+func (db *DB) fileAt(loc location) (*dataFile, error) {
+	if f := db.files.Load().get(loc.file()); f != nil {
+		return f, nil
+	}
+	return nil, &CorruptError{File: dataFileName(loc.file()), Offset: loc.offset(), Reason: "the keydir refers to a file that is not in the list"}
+}
+
+// readFile is readRecord in the file of the location.
+func (db *DB) readFile(f *dataFile, dst []byte, loc location, w *want) ([]byte, error) {
 	out, err := f.appendRecordValue(dst, loc.offset(), w)
 	if err != nil {
 		return dst, db.readFailed(err)

@@ -60,7 +60,11 @@ func (tx *Tx) AppendElementValue(dst []byte, e *Element) ([]byte, error) {
 	if e.loc.file() == provisionalFile {
 		return appendWanted(dst, tx.buf[e.loc.offset():], nil, e.loc.offset(), &w)
 	}
-	return tx.db.readRecord(dst, e.loc, &w)
+	out, err := tx.readRecord(dst, e.loc, &w)
+	if err != nil && tx.fetch != nil {
+		return tx.coldElement(dst, e.Size, err)
+	}
+	return out, err
 }
 
 // PutElement writes an element. It reports whether the subkey is new.

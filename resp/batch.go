@@ -34,6 +34,7 @@ func (c *client) advance(limit int) progress {
 	p := c.runCommands(limit, len(c.buf)+flushBytes)
 	c.frame.ahead = nil // its room is for others now
 	if p == awaits {
+		c.dropCold()
 		c.noteQuery()
 		if !c.withinQueryLimit() {
 			return ends

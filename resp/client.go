@@ -27,6 +27,7 @@ const (
 	clientNoEvict                                 // CLIENT NO-EVICT ON
 	clientNoTouch                                 // CLIENT NO-TOUCH ON: reads do not touch access clocks
 	clientAuthenticated                           // may run commands
+	clientOnDisk                                  // parked until values have been read
 	clientInExec                                  // runs a command of an EXEC: must not park
 )
 
@@ -60,7 +61,8 @@ type client struct {
 	out     output
 	parking parkState
 
-	handover handover // of keys that commands of this client made ready
+	cold     coldState // values that it has waited for
+	handover handover  // of keys that commands of this client made ready
 
 	// What other goroutines read. The client's owner writes them.
 	flags     atomic.Uint32 // clientFlags
@@ -118,7 +120,9 @@ func (c *client) selectDB(db int) {
 // begins with its code ("ERR no such key"); CR and LF in it become spaces.
 func (c *client) err(text string) {
 	c.failed = true
-	c.srv.stats.countError(text)
+	if !c.uncounted() {
+		c.srv.stats.countError(text)
+	}
 	c.reply.err(text)
 }
 
@@ -126,7 +130,7 @@ func (c *client) err(text string) {
 // error that has no text of its own is logged and answered as an internal one.
 func (c *client) fail(err error) {
 	text, known := errorText(err)
-	if !known {
+	if !known && !c.uncounted() {
 		c.srv.log.Error("command failed", "command", c.cmdName(), "client", c.addr, "error", err)
 	}
 	c.err(text)

@@ -24,7 +24,7 @@ func (s *Server) watchConfig() {
 			applySettings(store, changed)
 		}
 		return nil
-	}, "appendfsync", "hz", "proto-max-bulk-len", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time",
+	}, "appendfsync", "value-cache-size", "cold-readers", "hz", "proto-max-bulk-len", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time",
 		"hash-max-listpack-entries", "hash-max-listpack-value", "list-max-listpack-size",
 		"set-max-intset-entries", "set-max-listpack-entries",
 		"zset-max-listpack-entries", "zset-max-listpack-value", "hll-sparse-max-bytes")
@@ -52,6 +52,8 @@ func (s *Server) applyConfig() {
 // applySettings makes the store do what the settings say.
 func applySettings(store *types.Store, cfg *Settings) {
 	store.Engine().SetSync(cfg.SyncPolicy())
+	store.Engine().SetValueCache(cfg.ValueCacheSize)
+	store.Engine().SetColdReaders(int(cfg.ColdReaders))
 	store.SetHz(int(cfg.Hz))
 	store.SetMaxValueBytes(cfg.ProtoMaxBulkLen)
 	store.SetMaxSparseHLL(cfg.HLLSparseMax)

@@ -313,6 +313,16 @@ var storageDirectives = []directive{
 		doc:    "Reserve disk space ahead of the active data file. (bitkv's own.)",
 	},
 	{
+		name: "value-cache-size", kind: memoryKind{0, maxInt, false}, def: "64mb",
+		access: field(func(s *Settings) *int64 { return &s.ValueCacheSize }),
+		doc:    "Memory, at most, for values that had to be read from the disk; it is taken as they are. 0 means none. See docs/larger-than-memory.md. (bitkv's own.)",
+	},
+	{
+		name: "cold-readers", kind: intKind{1, 4096}, def: "64",
+		access: field(func(s *Settings) *int64 { return &s.ColdReaders }),
+		doc:    "How many reads of values that are not in memory the disk is given at a time. See docs/larger-than-memory.md. (bitkv's own.)",
+	},
+	{
 		name: "merge-ratio", kind: floatKind{0, 1}, def: "0.6", flags: startOnly,
 		access: field(func(s *Settings) *float64 { return &s.MergeRatio }),
 		doc:    "Share of dead bytes at which an immutable data file is merged. (bitkv's own.)",

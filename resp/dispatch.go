@@ -158,8 +158,8 @@ func (c *client) call(cmd *command, args [][]byte) {
 	c.cmd, c.failed = cmd, false
 	begin := c.clock
 	c.runSafely(cmd, args)
-	if c.retrying() {
-		return // as if it had not come yet
+	if c.retrying() || c.uncounted() {
+		return // as if it had not come yet; or what it did is known
 	}
 	c.clock = time.Since(c.srv.started)
 	if c.parking.on {
@@ -223,7 +223,7 @@ func (c *client) run(cmd *command, args [][]byte) {
 		c.tx.SetNoTouch(true)
 	}
 	cmd.run(c, args)
-	c.endTx(mark)
+	c.endTx(mark, cmd, args)
 }
 
 // needsTx reports whether a command's handler gets a transaction.
@@ -249,10 +249,14 @@ func (c *client) addShards(cmd *command, args [][]byte) {
 	}
 }
 
-// endTx commits. If that fails nothing of the command happened: its reply, from
-// mark on, is replaced by the error.
-func (c *client) endTx(mark int) {
+// endTx commits, or has the command wait for the disk. If the commit fails nothing
+// of the command happened: its reply, from mark on, is replaced by the error.
+func (c *client) endTx(mark int, cmd *command, args [][]byte) {
 	tx := c.tx
+	if tx.IsCold() {
+		c.awaitDisk(mark, cmd, args)
+		return
+	}
 	c.tx = nil
 	c.noteReady(tx)
 	seq, err := tx.Commit()
@@ -263,6 +267,9 @@ func (c *client) endTx(mark int) {
 		return
 	}
 	c.ackSeq = max(c.ackSeq, seq)
+	if c.cold.fetch.Used() {
+		c.gotCold()
+	}
 }
 
 // panicked handles a panic of a command whose reply began at mark.
@@ -277,6 +284,7 @@ func (c *client) panicked(reason any, mark int) {
 		rollBack(tx)
 	}
 	c.unset(clientInExec)
+	c.dropCold()
 	c.buf = c.buf[:min(mark, len(c.buf))]
 	c.err(errInternal)
 	c.closeAfterReply()

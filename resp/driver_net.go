@@ -286,7 +286,7 @@ func (k *netLink) fill() bool {
 			if c.unpark() {
 				return true
 			}
-			if c.frame.unparsed() >= parkedReadBytes {
+			if c.has(clientOnDisk) || c.frame.unparsed() >= parkedReadBytes {
 				<-k.ready
 				continue
 			}

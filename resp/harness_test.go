@@ -70,6 +70,12 @@ func (s *testServer) start() {
 // prepareServer makes a server that does not listen yet.
 func prepareServer(tb testing.TB, change func(*Settings), opts ...func(*Options)) *testServer {
 	tb.Helper()
+	return prepareServerOn(tb, types.Options{}, change, opts...)
+}
+
+// prepareServerOn is prepareServer with a store of these options.
+func prepareServerOn(tb testing.TB, storeOpt types.Options, change func(*Settings), opts ...func(*Options)) *testServer {
+	tb.Helper()
 	log := new(testLog)
 	cfg := NewConfig(nil)
 	set := cfg.Load().clone()
@@ -89,7 +95,10 @@ func prepareServer(tb testing.TB, change func(*Settings), opts ...func(*Options)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	store, err := types.Open(tb.TempDir(), types.Options{})
+	if os.Getenv("BITKV_TEST_COLD") != "" && storeOpt.Engine.FS == nil {
+		storeOpt.Engine.FS = newColdFS() // no value is ever in memory
+	}
+	store, err := types.Open(tb.TempDir(), storeOpt)
 	if err != nil {
 		tb.Fatal(err)
 	}

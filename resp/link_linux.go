@@ -174,7 +174,7 @@ func (k *epollLink) canReadAhead() bool { return k.readable && !k.inputEnded }
 func (k *epollLink) readParked() {
 	c := k.c
 	full := c.frame.unparsed() >= parkedReadBytes
-	if !k.readable || full && !k.hungUp {
+	if !k.readable || k.stuffed() {
 		return
 	}
 	if full || !k.read() {
@@ -282,6 +282,9 @@ func (k *epollLink) finish() {
 // bytes.
 func (k *epollLink) stuffed() bool {
 	c := k.c
+	if c.has(clientOnDisk) {
+		return true // for a moment, and then it gets its reply, even if it has hung up
+	}
 	return c.parking.on && !k.hungUp && c.frame.unparsed() >= parkedReadBytes
 }
 

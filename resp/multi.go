@@ -158,6 +158,10 @@ func cmdExec(c *client, _ [][]byte) {
 		return
 	}
 	c.exec()
+	if c.retrying() {
+		return
+	}
+	c.cold.accounted = 0
 	c.endMulti()
 	c.unwatch()
 }
@@ -171,15 +175,27 @@ func (c *client) exec() {
 		c.execQueue()
 		return
 	}
-	mark := len(c.buf)
+	mark, db, flags := len(c.buf), c.db, c.flags.Load()&uint32(execFlags)
 	c.beginExec()
 	if c.watcher != nil && c.watcher.DirtyAt(c.tx) {
 		c.nullArray()
 	} else {
 		c.execQueue()
 	}
-	c.endTx(mark)
+	if c.tx.IsCold() {
+		// It will be run from its beginning, so this has to be what it was.
+		c.selectDB(db)
+		c.unset(execFlags)
+		c.set(clientFlags(flags))
+		for i := range c.queue.cmds {
+			c.noteKeys(c.queue.cmds[i].cmd, c.queue.cmds[i].args)
+		}
+	}
+	c.endTx(mark, c.cmd, nil)
 }
+
+// execFlags are what commands within an EXEC change of the client.
+const execFlags = clientReplyOff | clientReplySkip | clientReplySkipNext | clientNoTouch | clientNoEvict
 
 // beginExec starts the transaction of an EXEC.
 func (c *client) beginExec() {
@@ -208,7 +224,11 @@ func (c *client) execQueue() {
 	for i := range c.queue.cmds {
 		q := &c.queue.cmds[i]
 		start, muted := len(c.buf), c.muted()
+		c.cold.quiet = i < c.cold.accounted
 		c.call(q.cmd, q.args)
+		if !c.uncounted() {
+			c.cold.accounted = i + 1
+		}
 		if muted && c.muted() {
 			c.buf = c.buf[:start]
 		}
@@ -217,5 +237,6 @@ func (c *client) execQueue() {
 		}
 	}
 	c.unset(clientInExec)
+	c.cold.quiet = false
 	c.cmd, c.failed = exec, false
 }

@@ -28,9 +28,12 @@ type parking struct {
 	// once, whatever ends the parking, before resume; also when the client goes
 	// away.
 	cleanup func()
-	// postponed marks a command held back by CLIENT PAUSE, which CLIENT UNBLOCK
-	// does not end.
+	// postponed marks a command held back by CLIENT PAUSE, or by the disk, which
+	// CLIENT UNBLOCK does not end.
 	postponed bool
+	// disk marks a command whose values are read from the disk: to everybody else
+	// its client is not blocked.
+	disk bool
 	// waiter is what waits for keys, if it is that (ready.go).
 	waiter *waiter
 }
@@ -72,6 +75,10 @@ func (c *client) park(p parking) {
 	s.cur, s.woken = &p, notWoken
 	if !p.deadline.IsZero() {
 		s.timer = time.AfterFunc(time.Until(p.deadline), func() { c.endParking(&p, wokenTimeout) })
+	}
+	if p.disk {
+		c.set(clientOnDisk)
+		return
 	}
 	c.set(clientBlocked)
 	c.srv.stats.blocked.Add(1)
@@ -225,7 +232,11 @@ func (c *client) leaveParkingLocked() {
 		s.timer.Stop()
 		s.timer = nil
 	}
-	c.unset(clientBlocked)
-	c.srv.stats.blocked.Add(-1)
+	if s.cur.disk {
+		c.unset(clientOnDisk)
+	} else {
+		c.unset(clientBlocked)
+		c.srv.stats.blocked.Add(-1)
+	}
 	s.on, s.cur, s.woken, s.claimed = false, nil, notWoken, false
 }

@@ -132,8 +132,15 @@ type handovers struct {
 // that locks many shards might find another one every time.
 const maxHandoverWaits = 64
 
-// begin starts the transaction of a command on the shards in c.shards.
+// begin starts the transaction of a command on the shards in c.shards. It never
+// waits for the disk.
 func (c *client) begin(write bool) {
+	c.beginUnhanded(write)
+	c.tx.NoWait(&c.cold.fetch)
+}
+
+// beginUnhanded starts it once no handover concerns the shards.
+func (c *client) beginUnhanded(write bool) {
 	h := &c.srv.handovers
 	for range maxHandoverWaits {
 		c.tx = c.srv.store.Begin(&c.shards, write, c.db)

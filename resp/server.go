@@ -202,7 +202,7 @@ func (s *Server) checkClients(nowMs int64) {
 	s.clients.each(func(c *client) {
 		c.checkOutput(nowMs, cfg.ClientOutput[ClassNormal], s.opt.StallTimeout)
 		idleMs := nowMs - c.lastMs.Load()
-		if cfg.TimeoutSec > 0 && idleMs > cfg.TimeoutSec*1000 && !c.has(clientBlocked|clientMonitor) {
+		if cfg.TimeoutSec > 0 && idleMs > cfg.TimeoutSec*1000 && !c.has(clientBlocked|clientOnDisk|clientMonitor) {
 			s.log.Info("client closed: idle", "client", c.addr, "id", c.id)
 			c.kill()
 			return

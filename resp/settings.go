@@ -55,6 +55,8 @@ type Settings struct {
 	DataFileSize     int64
 	IndexType        string // art or plar
 	Mmap             bool
+	ValueCacheSize   int64 // bytes; 0: none
+	ColdReaders      int64
 	Preallocate      bool
 	MergeRatio       float64
 	MergeDeadBytes   int64 // dead bytes at which a merge starts by itself; 0: never

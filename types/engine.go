@@ -28,8 +28,22 @@ type EngineStats = engine.Stats
 // MemoryStats is what the data takes in memory.
 type MemoryStats = engine.MemoryStats
 
+// Fetch is what a transaction that must not wait for the disk has noted: see
+// Tx.NoWait.
+type Fetch = engine.Fetch
+
+// FS is a file system that a Store can be on.
+type FS = engine.FS
+
+// File is an open file of an FS.
+type File = engine.File
+
+// OSFS is the operating system's file system.
+func OSFS() FS { return engine.OSFS() }
+
 // Errors of the engine that reach a client in words of their own.
 var (
+	ErrCold         = engine.ErrCold
 	ErrClosed       = engine.ErrClosed
 	ErrCorrupt      = engine.ErrCorrupt
 	ErrTooLarge     = engine.ErrTooLarge

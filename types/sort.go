@@ -407,7 +407,7 @@ func (s *sorter) lookUp(p *sortPattern, element []byte) (value []byte, ok bool, 
 			return nil, false, err
 		}
 		s.value, err = v.AppendTo(s.value[:0])
-		return s.value, err == nil, err
+		return s.value, err == nil, s.tx.skipCold(err)
 	}
 	return nil, false, nil
 }
@@ -416,7 +416,7 @@ func (s *sorter) lookUpField(h *engine.Head, field []byte) (value []byte, ok boo
 	defer s.tx.trimArena(len(s.tx.arena))
 	c, err := s.tx.open(s.tx.db, s.key, h, &kinds[tagHash])
 	if err != nil {
-		return nil, false, err
+		return nil, false, s.tx.skipCold(err)
 	}
 	v, ok := c.get(field)
 	if !ok {

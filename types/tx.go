@@ -1,6 +1,10 @@
 package types
 
-import "bitkv/engine"
+import (
+	"errors"
+
+	"bitkv/engine"
+)
 
 // Tx is one command's, or one EXEC's, view of a Store. It is for one goroutine
 // and must be ended by Commit or Rollback, and not used after that: it is used
@@ -93,6 +97,39 @@ func (tx *Tx) Rollback() {
 	tx.eng.Rollback()
 	tx.flushStats(false)
 	tx.release()
+}
+
+// NoWait makes the transaction never wait for the disk: a method that would have to
+// returns ErrCold, or goes on with what is not the value, and IsCold says so. The
+// transaction must be ended by Abandon then; what it has to be given is noted in f,
+// and once that has been read it can be run again, from its beginning.
+func (tx *Tx) NoWait(f *Fetch) { tx.eng.NoWait(f) }
+
+// IsCold reports whether the transaction would have had to wait: nothing that it
+// returned is to be believed, and it must be ended by Abandon.
+func (tx *Tx) IsCold() bool { return tx.eng.IsCold() }
+
+// NoteCold notes the value of a key of the transaction's database, if there is one
+// and it is not in memory: a command that IsCold will ask for it. It counts nothing.
+func (tx *Tx) NoteCold(key []byte) {
+	if h, ok := tx.eng.Get(keySpace(tx.db), key); ok {
+		tx.eng.NoteCold(&h)
+	}
+}
+
+// Abandon is Rollback of a transaction that will be run again: it counts nothing.
+func (tx *Tx) Abandon() {
+	tx.eng.Rollback()
+	tx.release()
+}
+
+// skipCold makes of ErrCold no error: whoever looks many values up goes on to the
+// next one, so that all of them are noted. The transaction IsCold in any case.
+func (tx *Tx) skipCold(err error) error {
+	if errors.Is(err, ErrCold) {
+		return nil
+	}
+	return err
 }
 
 // beginCommand forgets the collections that earlier commands of the transaction
