@@ -50,29 +50,53 @@ func runAlways(ctx context.Context, e *env) (*table, error) {
 	load1.name, load1.clients = "SET 64 B, one client", 1
 	load50.bars.throughput = issue4(atLeast(1.1))
 	var errs []error
-	ours := map[string][]float64{}
-	for _, l := range []load{load50, load1} {
-		if !e.wants(l.rowName()) && !e.wants(alwaysShared) {
-			continue
+	measure := func(name string, run func(p *pair) (row, error)) {
+		if !e.wants(name) || ctx.Err() != nil {
+			return
 		}
 		var r row
 		var err error
 		if p, err = e.pairFor(ctx, p, with); err == nil {
-			r, err = e.runLoad(ctx, p, l)
+			r, err = run(p)
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", l.rowName(), err), p.stop())
+			errs = append(errs, fmt.Errorf("%s: %w", name, err), p.stop())
 			p = nil
-			continue
+			return
 		}
-		ours[l.rowName()] = r.Cells[0].Ours
-		if e.wants(l.rowName()) {
-			t.add(r)
+		t.add(r)
+	}
+	for _, l := range []load{load50, load1} {
+		measure(l.rowName(), func(p *pair) (row, error) { return e.runLoad(ctx, p, l) })
+	}
+	measure(alwaysShared, func(p *pair) (row, error) {
+		shared, err := e.manyBesideOne(ctx, p, load1, load50)
+		shared.Bars = issue4(atLeast(20))
+		return row{Name: alwaysShared, Cells: []cell{shared, {}, {}}}, err
+	})
+	return t, errors.Join(append(errs, ctx.Err())...)
+}
+
+// manyBesideOne compares what our server does for one client and for many, in
+// interleaved rounds: how long a sync takes changes from minute to minute.
+func (e *env) manyBesideOne(ctx context.Context, p *pair, one, many load) (cell, error) {
+	var c cell
+	var requests [2]int
+	for i, l := range []load{one, many} {
+		var err error
+		if requests[i], err = e.calibrate(ctx, p, l); err != nil {
+			return c, err
 		}
 	}
-	if e.wants(alwaysShared) && len(ours) == 2 {
-		shared := cell{Base: ours[alwaysOne], Ours: ours[alwaysMany], Bars: issue4(atLeast(20))}
-		t.add(row{Name: alwaysShared, Cells: []cell{shared, {}, {}}})
+	for range e.o.rounds {
+		for i, l := range []load{one, many} {
+			f, err := e.prepareAndRun(ctx, p, l, 1, requests[i])
+			if err != nil {
+				return c, err
+			}
+			to := pick(i == 0, &c.Base, &c.Ours)
+			*to = append(*to, f.perSecond)
+		}
 	}
-	return t, errors.Join(errs...)
+	return c, nil
 }
