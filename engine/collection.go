@@ -203,12 +203,16 @@ func fold(a, b uint64) uint64 {
 	return hi ^ lo
 }
 
-func (c *Collection) element(ref uint32) Element {
+func (c *Collection) element(ref uint32) (e Element) {
+	c.read(&e, ref)
+	return e
+}
+
+// read makes to a copy of the element of a reference.
+func (c *Collection) read(to *Element, ref uint32) {
 	e := c.elems.at(ref)
-	return Element{
-		Subkey: c.elems.subkeyOf(e), Size: int(e.size),
-		coll: c.id, loc: e.loc, seq: e.seq, recFile: e.recFile, inline: e.inline(),
-	}
+	to.Subkey, to.Size = c.elems.subkeyOf(e), int(e.size)
+	to.coll, to.loc, to.seq, to.recFile, to.inline = c.id, e.loc, e.seq, e.recFile, e.inline()
 }
 
 // ID returns the identity of the collection.

@@ -130,6 +130,15 @@ func checkWalk(t failer, what string, want []modelElement, walk func(fn func(e E
 	}
 }
 
+// cursorWalk visits what a cursor meets.
+func cursorWalk(from Cursor) func(fn func(e Element) bool) {
+	return func(fn func(e Element) bool) {
+		cursor, e := from, Element{}
+		for cursor.Next(&e) && fn(e) {
+		}
+	}
+}
+
 func reversed(s []modelElement) []modelElement {
 	s = slices.Clone(s)
 	slices.Reverse(s)
@@ -161,6 +170,8 @@ func (m *collectionModel) check(t failer, c *Collection, from []byte) {
 	checkWalk(t, "Ascend", m.elements[i:], func(fn func(Element) bool) { c.Ascend(from, fn) })
 	checkWalk(t, "Descend from nil", reversed(m.elements), func(fn func(Element) bool) { c.Descend(nil, fn) })
 	checkWalk(t, "Descend", reversed(m.elements[:upTo]), func(fn func(Element) bool) { c.Descend(from, fn) })
+	checkWalk(t, "Up", m.elements[i:], cursorWalk(c.Up(i)))
+	checkWalk(t, "Down", reversed(m.elements[:upTo]), cursorWalk(c.Down(upTo-1)))
 	if m.order != OrderBytes {
 		hash := hashSubkey(collectionSeed, from)
 		at := slices.IndexFunc(m.elements, func(e modelElement) bool { return hashSubkey(collectionSeed, []byte(e.subkey)) >= hash })
@@ -199,6 +210,8 @@ func (m *collectionModel) checkScore(t failer, c *Collection, from []byte) {
 	if rank, found := c.RankScore(value[:], from); rank != i || found != ok {
 		t.Fatalf("RankScore(%x, %.60q) is %d, %v, want %d, %v", value, from, rank, found, i, ok)
 	}
+	checkWalk(t, "UpScore", byScore[i:], cursorWalk(c.UpScore(i)))
+	checkWalk(t, "DownScore", reversed(byScore[:upTo]), cursorWalk(c.DownScore(upTo-1)))
 	checkWalk(t, "AscendScore from nil", byScore, func(fn func(Element) bool) { c.AscendScore(nil, nil, fn) })
 	checkWalk(t, "AscendScore", byScore[i:], func(fn func(Element) bool) { c.AscendScore(value[:], from, fn) })
 	checkWalk(t, "DescendScore from nil", reversed(byScore), func(fn func(Element) bool) { c.DescendScore(nil, nil, fn) })

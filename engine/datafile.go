@@ -311,6 +311,11 @@ func appendWanted(dst, b []byte, d *dataFile, offset int64, w *want) ([]byte, er
 
 // wantedValue is appendWanted that returns the value as a part of b.
 func wantedValue(b []byte, d *dataFile, offset int64, w *want) ([]byte, error) {
+	if w.kind == kindElemPut {
+		if value, ok := elementValue(b, w.id, w.key, w.valueLen); ok {
+			return value, nil
+		}
+	}
 	var r record
 	if _, reason := decodeRecord(b, &r); reason != "" {
 		return nil, wantedError(d, offset, reason)

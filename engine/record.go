@@ -345,3 +345,21 @@ func decodeFrameHeader(b []byte, salted uint32) (h frameHeader, reason string) {
 	}
 	return h, ""
 }
+
+// elementValue is decodeRecord for who knows what the element put at the start of
+// b has to be: it compares instead of decoding. ok is false for anything else, which
+// decodeRecord says more about.
+func elementValue(b []byte, coll uint64, subkey []byte, valueLen int) (value []byte, ok bool) {
+	var fields [1 + 3*binary.MaxVarintLen64]byte
+	head := append(fields[:0], byte(kindElemPut))
+	head = binary.AppendUvarint(head, coll)
+	head = binary.AppendUvarint(head, uint64(len(subkey)))
+	head = binary.AppendUvarint(head, uint64(valueLen))
+	at := 4 + len(head)
+	n := at + len(subkey) + valueLen
+	if n > len(b) || string(b[4:at]) != string(head) || string(b[at:at+len(subkey)]) != string(subkey) ||
+		crc32.Checksum(b[4:n], castagnoli) != binary.LittleEndian.Uint32(b) {
+		return nil, false
+	}
+	return b[n-valueLen : n : n], true
+}

@@ -274,16 +274,12 @@ func (c *coll) eachThere(fn func(subkey []byte, v *Item) error) (err error) {
 	if c.big == nil {
 		return c.eachPacked(fn)
 	}
-	v := Item{tx: c.tx, large: true}
-	visit := func(e engine.Element) bool {
-		v.elem = e
-		err = fn(e.Subkey, &v)
-		return err == nil
-	}
+	v, cursor := Item{tx: c.tx, large: true}, c.big.Up(0)
 	if c.kind.order == engine.OrderScore {
-		c.big.AscendScoreAt(0, visit)
-	} else {
-		c.big.AscendAt(0, visit)
+		cursor = c.big.UpScore(0)
+	}
+	for err == nil && cursor.Next(&v.elem) {
+		err = fn(v.elem.Subkey, &v)
 	}
 	return err
 }

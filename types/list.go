@@ -3,8 +3,6 @@ package types
 import (
 	"bytes"
 	"slices"
-
-	"bitkv/engine"
 )
 
 // List is the List commands over a transaction. Those that change a key need a
@@ -105,10 +103,19 @@ func (e *Elements) Each(fn func(v *Item) error) error {
 	if left == 0 {
 		return nil
 	}
-	return e.c.walkFrom(e.from, func(_ uint64, v *Item) (bool, error) {
-		left--
-		return left > 0, fn(v)
-	})
+	if e.c.big == nil {
+		return e.c.walkFrom(e.from, func(_ uint64, v *Item) (bool, error) {
+			left--
+			return left > 0, fn(v)
+		})
+	}
+	v := Item{tx: e.c.tx, large: true}
+	for cursor := e.c.big.Up(e.from); left > 0 && cursor.Next(&v.elem); left-- {
+		if err := fn(&v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // PosOptions are the options of LPOS.
@@ -375,15 +382,14 @@ func (c *coll) walk(side Side, fn func(i int, position uint64, v *Item) (bool, e
 		}
 		return nil
 	}
-	i := c.big.Len()
-	v, more, err := Item{tx: c.tx, large: true}, false, error(nil)
-	c.big.DescendAt(i-1, func(e engine.Element) bool {
-		i--
-		v.elem = e
-		more, err = fn(i, listPosition(&e), &v)
-		return more && err == nil
-	})
-	return err
+	i := c.big.Len() - 1
+	v := Item{tx: c.tx, large: true}
+	for cursor := c.big.Down(i); cursor.Next(&v.elem); i-- {
+		if more, err := fn(i, listPosition(&v.elem), &v); !more || err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // walkFrom calls fn for the elements from an index on, which may be the end, with
@@ -399,13 +405,13 @@ func (c *coll) walkFrom(index int, fn func(position uint64, v *Item) (bool, erro
 		}
 		return nil
 	}
-	v, more, err := Item{tx: c.tx, large: true}, false, error(nil)
-	c.big.AscendAt(index, func(e engine.Element) bool {
-		v.elem = e
-		more, err = fn(listPosition(&e), &v)
-		return more && err == nil
-	})
-	return err
+	v := Item{tx: c.tx, large: true}
+	for cursor := c.big.Up(index); cursor.Next(&v.elem); {
+		if more, err := fn(listPosition(&v.elem), &v); !more || err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // places appends the place of every item to dst.

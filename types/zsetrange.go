@@ -255,19 +255,16 @@ func (s *Sorted) Each(p Span, fn func(member []byte, score float64) error) (err 
 	if s.c.big == nil {
 		return s.c.small.eachScored(p, fn)
 	}
-	left := p.Len()
-	visit := func(e engine.Element) bool {
+	var e engine.Element
+	cursor := s.c.big.UpScore(p.Lo)
+	if p.Reverse {
+		cursor = s.c.big.DownScore(p.Hi - 1)
+	}
+	for left := p.Len(); left > 0 && err == nil && cursor.Next(&e); left-- {
 		var score float64
 		if score, err = elementScore(&e); err == nil {
 			err = fn(e.Subkey, score)
 		}
-		left--
-		return err == nil && left > 0
-	}
-	if p.Reverse {
-		s.c.big.DescendScoreAt(p.Hi-1, visit)
-	} else {
-		s.c.big.AscendScoreAt(p.Lo, visit)
 	}
 	return err
 }
