@@ -10,15 +10,16 @@ import (
 // artIndex is an adaptive radix tree (Leis, Kemper, Neumann: The Adaptive Radix
 // Tree, ICDE 2013) made for the keydir. It differs from the paper in this:
 //
-//   - Nodes have no pointers and lie in slabs, one for each size of node, so the
-//     garbage collector sees a few pages and not a node. A reference is 32 bits.
+//   - Nodes have no pointers and lie in an arena, so the garbage collector sees a
+//     few chunks and not a node. A reference is 32 bits. There are kinds of node for
+//     each small number of children, for those are most of the tree.
 //   - A leaf is a reference with the number of the slot in it: it takes no memory
 //     beside the 4 bytes in its parent. The key is in the slotTable.
 //   - A node knows how many bytes all keys below it share, not which: a search
 //     skips them, and compares the whole key at the leaf. An insert first goes
 //     to the leaf that a search for the key would end at, or any leaf where the
 //     key leaves the tree; how far that leaf's key agrees with the new one says
-//     where to branch. So a shared prefix can be of any length, and costs 4 bytes.
+//     where to branch. So a shared prefix can be of any length, and costs nothing.
 //   - A key that ends where others go on is the node's own leaf. No terminating
 //     byte is needed, and keys may hold any bytes.
 //
@@ -46,15 +47,15 @@ func (x *artIndex) get(key []byte) (slot uint32, ok bool) {
 			return 0, false
 		}
 		n := x.nodes.at(ref)
-		depth += uint64(n[artShared])
+		depth += uint64(n.shared())
 		if depth >= uint64(len(key)) {
-			if depth > uint64(len(key)) || n[artOwn] == 0 {
+			ref = n.own()
+			if depth > uint64(len(key)) || ref == 0 {
 				return 0, false
 			}
-			ref = artRef(n[artOwn])
 			break
 		}
-		ref = ref.child(n, key[depth])
+		ref = n.child(key[depth])
 		depth++
 	}
 	slot = ref.slot()
@@ -68,17 +69,17 @@ func (x *artIndex) nearest(key []byte) (slot uint32) {
 	depth := uint64(0)
 	for ref&artLeaf == 0 {
 		n := x.nodes.at(ref)
-		depth += uint64(n[artShared])
+		depth += uint64(n.shared())
 		next := artRef(0)
 		switch {
 		case depth < uint64(len(key)):
-			next = ref.child(n, key[depth])
+			next = n.child(key[depth])
 		case depth == uint64(len(key)):
-			next = artRef(n[artOwn])
+			next = n.own()
 		}
 		if next == 0 {
 			// From here on every leaf agrees with key as far as every other one.
-			next = ref.anyChild(n)
+			next = n.anyChild()
 		}
 		ref = next
 		depth++
@@ -132,17 +133,17 @@ func (x *artIndex) insert(key, near []byte, split int, leaf artRef) {
 			return
 		}
 		n := x.nodes.at(ref)
-		end := depth + int(n[artShared])
+		end := depth + int(n.shared())
 		if split < end {
-			n[artShared] = uint32(end - split - 1)
+			ref = x.nodes.setShared(ref, uint32(end-split-1))
 			*link = uint32(x.branch(key, near, depth, split, leaf, ref))
 			return
 		}
 		if end == len(key) {
-			n[artOwn] = uint32(leaf)
+			*link = uint32(x.nodes.addOwn(ref, leaf))
 			return
 		}
-		next := ref.childLink(n, key[end])
+		next := n.childLink(key[end])
 		if next == nil {
 			*link = uint32(x.nodes.addChild(ref, key[end], leaf))
 			return
@@ -154,16 +155,15 @@ func (x *artIndex) insert(key, near []byte, split int, leaf artRef) {
 // branch returns a new node at depth with two children: leaf, for key, and ref,
 // whose keys agree with near. The two part at split.
 func (x *artIndex) branch(key, near []byte, depth, split int, leaf, ref artRef) artRef {
-	parent, n := x.nodes.make(0)
-	n[artShared] = uint32(split - depth)
+	parent, _ := x.nodes.make(0)
+	parent = x.nodes.setShared(parent, uint32(split-depth))
 	if len(key) == split {
-		n[artOwn] = uint32(leaf)
+		parent = x.nodes.addOwn(parent, leaf)
 	} else {
 		parent = x.nodes.addChild(parent, key[split], leaf)
 	}
 	if len(near) == split {
-		n[artOwn] = uint32(ref)
-		return parent
+		return x.nodes.addOwn(parent, ref)
 	}
 	return x.nodes.addChild(parent, near[split], ref)
 }
@@ -180,20 +180,20 @@ func (x *artIndex) delete(key []byte) bool {
 			return false
 		}
 		n := x.nodes.at(ref)
-		depth += int(n[artShared])
+		depth += int(n.shared())
 		if depth > len(key) {
 			return false
 		}
 		parentLink = link
 		if own = depth == len(key); own {
-			link = &n[artOwn]
-			if *link == 0 {
+			if n.own() == 0 {
 				return false
 			}
+			link = &n[len(n)-1]
 			break
 		}
 		last = key[depth]
-		if link = ref.childLink(n, last); link == nil {
+		if link = n.childLink(last); link == nil {
 			return false
 		}
 		depth++
@@ -207,7 +207,7 @@ func (x *artIndex) delete(key []byte) bool {
 		*x = artIndex{slots: x.slots}
 		return true
 	case own:
-		*link = 0
+		x.nodes.at(artRef(*parentLink)).removeOwn()
 	default:
 		x.nodes.removeChild(artRef(*parentLink), last)
 	}

@@ -44,11 +44,11 @@ func (w *artWalk) all(ref artRef) bool {
 		return w.fn(ref.slot())
 	}
 	n := w.x.nodes.at(ref)
-	own := artRef(n[artOwn])
+	own := n.own()
 	if own != 0 && !w.down && !w.fn(own.slot()) {
 		return false
 	}
-	if !ref.each(n, w.down, func(_ byte, child artRef) bool { return w.all(child) }) {
+	if !n.each(w.down, func(_ byte, child artRef) bool { return w.all(child) }) {
 		return false
 	}
 	return own == 0 || !w.down || w.fn(own.slot())
@@ -65,7 +65,7 @@ func (w *artWalk) some(ref artRef, depth int) bool {
 		return true
 	}
 	n := w.x.nodes.at(ref)
-	end := depth + int(n[artShared])
+	end := depth + int(n.shared())
 	if w.agree < end {
 		// The keys part from from within what they share: all are on one side.
 		if w.above != w.down {
@@ -73,7 +73,7 @@ func (w *artWalk) some(ref artRef, depth int) bool {
 		}
 		return true
 	}
-	own := artRef(n[artOwn])
+	own := n.own()
 	if len(w.from) == end {
 		// The own leaf is from itself, and everything else below is above it.
 		if !w.down {
@@ -82,7 +82,7 @@ func (w *artWalk) some(ref artRef, depth int) bool {
 		return own == 0 || w.fn(own.slot())
 	}
 	at := w.from[end]
-	more := ref.each(n, w.down, func(b byte, child artRef) bool {
+	more := n.each(w.down, func(b byte, child artRef) bool {
 		switch {
 		case b == at:
 			return w.some(child, end+1)

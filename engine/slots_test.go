@@ -157,26 +157,6 @@ func TestCellInPlace(t *testing.T) {
 	}
 }
 
-// Every length has a class that fits it, and wastes little.
-func TestCellClasses(t *testing.T) {
-	for words := cellWords; words <= maxClassWords; words++ {
-		class := slotClassOf(words)
-		size := slotClassWords(class)
-		if size < words || size > words+words/8 || words <= fineClassWords && size != words {
-			t.Fatalf("a cell of %d words gets one of %d", words, size)
-		}
-		if class > 0 && slotClassWords(class-1) >= words {
-			t.Fatalf("a cell of %d words gets class %d, but the one below fits", words, class)
-		}
-		for has := int64(0); has < 1<<20; has = has*2 + 1 {
-			n := nextChunkBytes(class, has)
-			if n < size*4 || n&(n-1) != 0 || n > maxSlotChunkBytes || has > 64<<10 && int64(n) > has/8 {
-				t.Fatalf("a class of %d words with %d bytes gets a chunk of %d", size, has, n)
-			}
-		}
-	}
-}
-
 func TestSlotTableSmall(t *testing.T) {
 	table := newSlotTable()
 	if got := table.bytes(); got > 300 {
@@ -277,7 +257,7 @@ func TestSlotTableRandomPick(t *testing.T) {
 	}
 	// A pick tries again until it hits: in a table that was a thousand times larger, and
 	// whose keys are all alone in their chunks, so often at the most.
-	if tries := drawn / picks; tries > 2*chunkCells {
+	if tries := drawn / picks; tries > 2*arenaPlaces {
 		t.Errorf("seed %d: %d random numbers a pick", seed, tries)
 	}
 }
@@ -288,7 +268,7 @@ func TestSlotMap(t *testing.T) {
 	var m slotMap
 	want := map[uint32]int64{}
 	for step := range 60_000 {
-		slot := rnd.Uint32N(64)<<slotCellBits | rnd.Uint32N(32)
+		slot := rnd.Uint32N(64)<<arenaPlaceBits | rnd.Uint32N(32)
 		switch {
 		case rnd.IntN(3) > 0 == (step/10_000%2 == 0):
 			value := int64(rnd.Uint64())

@@ -79,12 +79,12 @@ func (db *DB) warmGroup(space int, keys [][]byte, group []warmKey) {
 // step goes one node further down and begins to load what is there.
 func (w *warmKey) step() {
 	n := w.index.nodes.at(w.ref)
-	end := w.depth + uint64(n[artShared])
+	end := w.depth + uint64(n.shared())
 	switch {
 	case end < uint64(len(w.key)):
-		w.ref = w.ref.child(n, w.key[end])
+		w.ref = n.child(w.key[end])
 	case end == uint64(len(w.key)):
-		w.ref = artRef(n[artOwn])
+		w.ref = n.own()
 	default:
 		w.ref = 0
 	}
@@ -113,9 +113,7 @@ const artPrefetchWords = 32
 
 // prefetch begins to load a cell: the lines that it begins and ends in.
 func (t *slotTable) prefetch(slot uint32) {
-	c := &t.chunks[slot>>slotCellBits]
-	from := slot & (chunkCells - 1) * uint32(c.size)
-	cell := c.words[from : from+uint32(c.size)]
+	cell := t.cells.words(slot)
 	prefetch(unsafe.Pointer(&cell[0]))
 	prefetch(unsafe.Pointer(&cell[len(cell)-1]))
 }
