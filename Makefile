@@ -9,6 +9,8 @@ FUZZTIME      ?= 30s
 UNITS         ?=
 BENCH         ?=
 MODEL         ?= 1000000
+CUTS          ?= 20
+SECONDS       ?= 120
 
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT       := mvdan.cc/gofumpt@v0.12.0
@@ -29,7 +31,7 @@ DRIVEN        := Transcripts|GoRedis|BadInput|MaxClients|RedisCLI
 QUICK_UNITS   := type/string type/incr type/hash type/set protocol quit
 
 .DEFAULT_GOAL := help
-.PHONY: help build release run test race fuzz crash diff model clients redis-suite bench bench-full lint fmt check deps clean
+.PHONY: help build release run test race fuzz crash powerloss soak connections diff model clients redis-suite bench bench-full lint fmt check deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +55,7 @@ test: deps build ## vet and every test; installs redis-server and other tools if
 	BITKV_TEST_DRIVER=net $(GO) test -timeout 20m ./resp
 	$(GO) test -count=1 -timeout 20m ./tests
 	BITKV_TEST_ARGS='--io-driver net' $(GO) test -count=1 -timeout 20m -run '$(DRIVEN)' ./tests
+	$(MAKE) fuzz FUZZTIME=2000x
 	scripts/redis-suite $(QUICK_UNITS)
 	$(GO) test -race -timeout 20m $(UNIT)
 	BITKV_TEST_DRIVER=net $(GO) test -race -timeout 20m ./resp
@@ -64,7 +67,7 @@ race: deps ## every test with the race detector, in the tests and in the server 
 	BITKV_TEST_DRIVER=net $(GO) test -race -timeout 60m ./resp
 	BITKV_TEST_RACE=1 $(GO) test -race -count=1 -timeout 60m ./tests
 
-fuzz: ## run every fuzz target for FUZZTIME (30s)
+fuzz: ## run every fuzz target for FUZZTIME (30s; or a number of inputs, 2000x)
 	@set -e; for pkg in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 			echo "$$pkg $$target"; \
@@ -74,6 +77,15 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 
 crash: deps ## kill -9 at random moments; BITKV_CRASH_CYCLES=300
 	$(GO) test -count=1 -timeout 120m -v -run 'Kill9|Judge' ./tests
+
+powerloss: deps ## the machine loses power, on an ext4 in a loop device; as root; CUTS=20
+	BITKV_POWER_CUTS=$(CUTS) $(GO) test -count=1 -timeout 120m -v -run 'PowerLoss' ./tests
+
+soak: deps ## a long run in which nothing may grow; SECONDS=120
+	BITKV_SOAK_SECONDS=$(SECONDS) $(GO) test -count=1 -timeout 600m -v -run 'Soak' ./tests
+
+connections: deps ## 10,000 connections, a tenth of which read nothing; needs ulimit -n 12000
+	BITKV_CONNECTIONS=10000 BITKV_CONNECTIONS_SECONDS=10 $(GO) test -count=1 -v -run 'TestConnections' ./tests
 
 diff: deps ## random commands against redis-server; BITKV_DIFF_COMMANDS=200000
 	$(GO) test -count=1 -timeout 120m -v -run Differential ./tests

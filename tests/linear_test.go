@@ -140,6 +140,7 @@ func TestLinearizable(t *testing.T) {
 	}
 	dir := t.TempDir()
 	s := startIn(t, ours, dir, args...)
+	rnd := rand.New(rand.NewPCG(seed, 1<<63)) // its own sequence
 	undecided := 0
 	for i := range n {
 		h := &history{seed: seed, n: uint64(i), began: time.Now(), addr: s.addr}
@@ -148,7 +149,7 @@ func TestLinearizable(t *testing.T) {
 			wg.Go(func() { h.client(c, linearOps) })
 		}
 		if i%linearKills == linearKills-1 {
-			time.Sleep(time.Duration(rand.IntN(4000)) * time.Microsecond) // the moment of the kill
+			time.Sleep(time.Duration(rnd.IntN(4000)) * time.Microsecond) // the moment of the kill
 			s.kill()
 			wg.Wait()
 			s = startIn(t, ours, dir, args...)
