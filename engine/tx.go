@@ -82,6 +82,7 @@ type Tx struct {
 	ended bool
 	// onlyDeletes is true while no write needs new room for good.
 	onlyDeletes bool
+	only        int    // the shard of set, if it has one alone, or -1
 	temp        int    // shard that WithShard locked, +1; 0: none
 	lastTable   *table // of the key that Get found last, in a shard held for writing; or nil
 	lastSlot    uint32 // its slot: it stays the key's until the transaction ends
@@ -121,15 +122,36 @@ const maxPooledBuf = 64 << 10
 // over them: for reading, together with other readers, or for writing. It must
 // be ended by Commit or Rollback. An empty set is allowed: see WithShard.
 func (db *DB) Begin(set *ShardSet, write bool) *Tx {
-	tx := db.txs.Get().(*Tx)
-	tx.set, tx.write, tx.ended, tx.onlyDeletes = *set, write, false, true
+	tx := db.begin(write)
+	tx.set, tx.only = *set, -1
 	if write {
-		if cap(tx.buf) == 0 {
-			tx.buf = make([]byte, frameHeaderBytes, 512)
-		}
 		set.each(func(i int) { db.shards[i].mu.Lock() })
 	} else {
 		set.each(func(i int) { db.shards[i].mu.RLock() })
+	}
+	return tx
+}
+
+// BeginShard is Begin with shard i alone, as most transactions are.
+func (db *DB) BeginShard(i int, write bool) *Tx {
+	tx := db.begin(write)
+	tx.set = ShardSet{}
+	tx.set.Add(i)
+	tx.only = i
+	if write {
+		db.shards[i].mu.Lock()
+	} else {
+		db.shards[i].mu.RLock()
+	}
+	return tx
+}
+
+// begin returns a transaction that has locked nothing.
+func (db *DB) begin(write bool) *Tx {
+	tx := db.txs.Get().(*Tx)
+	tx.write, tx.ended, tx.onlyDeletes = write, false, true
+	if write && cap(tx.buf) == 0 {
+		tx.buf = make([]byte, frameHeaderBytes, 512)
 	}
 	return tx
 }
@@ -157,8 +179,12 @@ func (tx *Tx) Commit() (seq uint64, err error) {
 	}
 	seq = at.base + tx.records - 1
 	tx.settle(at)
-	tx.dirtyShards.each(func(i int) { tx.db.shards[i].lastSeq = seq })
 	db := tx.db
+	if tx.only >= 0 {
+		db.shards[tx.only].lastSeq = seq
+	} else {
+		tx.dirtyShards.each(func(i int) { db.shards[i].lastSeq = seq })
+	}
 	tx.end()
 	db.log.afterCommit()
 	return seq, nil
@@ -166,6 +192,9 @@ func (tx *Tx) Commit() (seq uint64, err error) {
 
 // newestSeq returns the newest sequence number of the shards held.
 func (tx *Tx) newestSeq() (seq uint64) {
+	if tx.only >= 0 {
+		return tx.db.shards[tx.only].lastSeq
+	}
 	tx.set.each(func(i int) { seq = max(seq, tx.db.shards[i].lastSeq) })
 	return seq
 }
@@ -313,9 +342,14 @@ func (tx *Tx) end() {
 	tx.ended = true
 	tx.lastTable, tx.fetch = nil, nil
 	db := tx.db
-	if tx.write {
+	switch {
+	case tx.only >= 0 && tx.write:
+		db.shards[tx.only].mu.Unlock()
+	case tx.only >= 0:
+		db.shards[tx.only].mu.RUnlock()
+	case tx.write:
 		tx.set.each(func(i int) { db.shards[i].mu.Unlock() })
-	} else {
+	default:
 		tx.set.each(func(i int) { db.shards[i].mu.RUnlock() })
 	}
 	if tx.write {
@@ -376,20 +410,29 @@ func (tx *Tx) writing(i int) *shard {
 }
 
 // Get returns the head of a key. It reads memory only.
-func (tx *Tx) Get(space int, key []byte) (Head, bool) {
+func (tx *Tx) Get(space int, key []byte) (h Head, ok bool) {
+	ok = tx.Find(space, key, &h)
+	return h, ok
+}
+
+// Find is Get into h, which is zero if there is no such key. A Head is large:
+// handing it from function to function costs as much as the rest of this.
+func (tx *Tx) Find(space int, key []byte, h *Head) bool {
 	n := tx.db.ShardOf(key)
 	t := tx.reading(n).tables[space]
 	if t == nil {
-		return Head{}, false
+		*h = Head{}
+		return false
 	}
 	slot, ok := tx.slotOf(t, key)
 	if !ok {
-		return Head{}, false
+		*h = Head{}
+		return false
 	}
 	if tx.write && tx.set.Has(n) {
 		tx.lastTable, tx.lastSlot = t, slot
 	}
-	return tx.db.head(t, slot)
+	return tx.db.headInto(h, t, slot)
 }
 
 // slotOf returns the slot of a key, which may be a ghost's. A command that writes
@@ -407,19 +450,24 @@ func (tx *Tx) isLast(t *table, key []byte) bool {
 }
 
 // head returns what the entry in a slot says; ok is false for a ghost.
-func (db *DB) head(t *table, slot uint32) (Head, bool) {
+func (db *DB) head(t *table, slot uint32) (h Head, ok bool) {
+	ok = db.headInto(&h, t, slot)
+	return h, ok
+}
+
+// headInto is head into h.
+func (db *DB) headInto(h *Head, t *table, slot uint32) bool {
 	e := t.slots.at(slot)
 	if e.flags&flagGhost != 0 {
-		return Head{}, false
+		*h = Head{}
+		return false
 	}
-	h := Head{
-		Tag: e.tag, ExpireMs: e.expireMs, Size: int(e.size), Version: e.seq, Slot: slot,
-		loc: e.loc, flags: e.flags, table: t,
-	}
+	h.Tag, h.ExpireMs, h.Size, h.Version, h.Slot = e.tag, e.expireMs, int(e.size), e.seq, slot
+	h.loc, h.flags, h.table, h.coll = e.loc, e.flags, t, nil
 	if e.coll != 0 {
 		h.coll = db.colls.at(e.coll)
 	}
-	return h, true
+	return true
 }
 
 // AppendValue appends the value of a head to dst. It may read the disk. Bytes

@@ -48,6 +48,7 @@ type client struct {
 	clock   time.Duration // since the server started; when the last command ended
 	shards  types.ShardSet
 	keyBuf  []int
+	found   types.Value // what get reads
 	scratch []byte      // for handlers: use c.scratch[:0], put the grown slice back
 	acc     *accounting // shared by the clients of a loop
 	ahead   *lookahead  // and so is this

@@ -52,7 +52,8 @@ func (c *client) value(v *types.Value, from int) bool {
 
 // get appends the value of a key, or null. ok is false if an error was replied.
 func (c *client) get(key []byte) (found, ok bool) {
-	v, found, err := c.tx.String().Get(key)
+	v := &c.found
+	found, err := c.tx.String().Find(key, v)
 	switch {
 	case err != nil:
 		c.fail(err)
@@ -61,7 +62,7 @@ func (c *client) get(key []byte) (found, ok bool) {
 		c.null()
 		return false, true
 	}
-	return true, c.value(&v, len(c.buf))
+	return true, c.value(v, len(c.buf))
 }
 
 func cmdGet(c *client, args [][]byte) {
@@ -91,7 +92,8 @@ func cmdMGet(c *client, args [][]byte) {
 	from := len(c.buf)
 	c.array(len(args) - 1)
 	for _, key := range args[1:] {
-		v, ok, err := c.tx.String().Get(key)
+		v := &c.found
+		ok, err := c.tx.String().Find(key, v)
 		switch {
 		case err != nil && !errors.Is(err, types.ErrWrongType):
 			c.buf = c.buf[:from]
@@ -99,7 +101,7 @@ func cmdMGet(c *client, args [][]byte) {
 			return
 		case err != nil || !ok:
 			c.null()
-		case !c.value(&v, from):
+		case !c.value(v, from):
 			return
 		}
 	}

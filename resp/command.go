@@ -80,6 +80,7 @@ type command struct {
 	// indexes of the keys to dst, or reports false if args make no sense.
 	first, last, step int
 	findKeys          func(dst []int, args [][]byte) ([]int, bool)
+	oneKey            bool // args[first] is the only key, and locks its shard
 
 	parent *command            // the container of a subcommand
 	subs   map[string]*command // a container's subcommands by their own name ("list")

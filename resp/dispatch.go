@@ -215,15 +215,22 @@ func (c *client) run(cmd *command, args [][]byte) {
 		cmd.run(c, args)
 		return
 	}
-	c.shards = types.ShardSet{}
-	c.addShards(cmd, args)
-	mark := len(c.buf)
-	c.begin(cmd.flags&flagsWrite != 0)
+	mark, write := len(c.buf), cmd.flags&flagsWrite != 0
+	if !cmd.oneKey || !c.beginKey(args[cmd.first], write) {
+		c.shards = types.ShardSet{}
+		c.addShards(cmd, args)
+		c.begin(write)
+	}
 	if c.has(clientNoTouch) && cmd.name != "touch" {
 		c.tx.SetNoTouch(true)
 	}
 	cmd.run(c, args)
 	c.endTx(mark, cmd, args)
+}
+
+// nowMs is the time that the running command happens at, in Unix milliseconds.
+func (c *client) nowMs() int64 {
+	return (c.srv.startedAt.Load() + int64(c.clock)) / int64(time.Millisecond)
 }
 
 // needsTx reports whether a command's handler gets a transaction.

@@ -160,6 +160,7 @@ func (c *client) unpark() bool {
 	}
 	start, muted := len(c.buf), c.muted()
 	c.failed = false
+	c.clock = time.Since(c.srv.started)
 	if why == wokenError {
 		c.err(errUnblocked)
 	} else {

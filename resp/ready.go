@@ -143,14 +143,29 @@ func (c *client) begin(write bool) {
 func (c *client) beginUnhanded(write bool) {
 	h := &c.srv.handovers
 	for range maxHandoverWaits {
-		c.tx = c.srv.store.Begin(&c.shards, write, c.db)
+		c.tx = c.srv.store.BeginAt(&c.shards, write, c.db, c.nowMs())
 		if h.n.Load() == 0 || !h.concerns(&c.shards) {
 			return
 		}
 		c.tx.Rollback()
 		h.wait(&c.shards)
+		c.clock = time.Since(c.srv.started)
 	}
-	c.tx = c.srv.store.Begin(&c.shards, write, c.db)
+	c.tx = c.srv.store.BeginAt(&c.shards, write, c.db, c.nowMs())
+}
+
+// beginKey starts the transaction of a command on one key. It reports false, and
+// has not, if it must be looked at more closely whether that may be now. See begin.
+func (c *client) beginKey(key []byte, write bool) bool {
+	store := c.srv.store
+	c.tx = store.BeginShard(store.ShardOf(key), write, c.db, c.nowMs())
+	if c.srv.handovers.n.Load() == 0 {
+		c.tx.NoWait(&c.cold.fetch)
+		return true
+	}
+	c.tx.Rollback()
+	c.tx = nil
+	return false
 }
 
 func (h *handovers) concerns(set *types.ShardSet) bool {

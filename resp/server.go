@@ -46,6 +46,9 @@ type Server struct {
 	admin   *admin // slow log, latency monitor and the like (admin.go)
 
 	nowMs atomic.Int64 // the clock, read ten times a second
+	// startedAt is started on the clock as it was set then, in Unix nanoseconds: what
+	// client.clock is to be counted from.
+	startedAt atomic.Int64
 
 	maxConns int64 // what the limit of open files allows, whatever maxclients says
 
@@ -107,7 +110,7 @@ func NewServer(opt Options) (*Server, error) {
 	}
 	s.handovers.done.L = &s.handovers.mu
 	s.loading.Store(true)
-	s.nowMs.Store(s.started.UnixMilli())
+	s.setClock(s.started)
 	s.stats.errors = make(map[string]*atomic.Int64)
 	s.stats.perCommand = make([]commandStats, len(s.table.rows))
 	s.admin = newAdmin(s)
@@ -167,6 +170,12 @@ func (s *Server) Close() error {
 	return s.closeErr
 }
 
+// setClock takes over what the clock says, which may have been set meanwhile.
+func (s *Server) setClock(now time.Time) {
+	s.nowMs.Store(now.UnixMilli())
+	s.startedAt.Store(now.UnixNano() - int64(now.Sub(s.started)))
+}
+
 // cron keeps the clock and looks after the clients until Close.
 func (s *Server) cron() {
 	defer s.wg.Done()
@@ -178,7 +187,7 @@ func (s *Server) cron() {
 		case <-s.stop:
 			return
 		case now := <-ticker.C:
-			s.nowMs.Store(now.UnixMilli())
+			s.setClock(now)
 			s.admin.tick(now)
 			if n%int(time.Second/tick) == 0 {
 				s.checkClients(now.UnixMilli())

@@ -208,6 +208,7 @@ func newCommand(d *commandData, b binding) *command {
 	default:
 		cmd.findKeys = cmd.doc.findKeys
 	}
+	cmd.oneKey = cmd.findKeys == nil && cmd.first > 0 && cmd.first == cmd.last && cmd.lock == lockKeys
 	return cmd
 }
 

@@ -52,13 +52,16 @@ func addInt(a, b int64) (sum int64, ok bool) {
 // with another delta.
 func (s String) IncrBy(key []byte, delta int64) (int64, error) {
 	tx := s.tx
-	h, ok := tx.forWrite(tx.db, key)
+	var v Value
+	h := &v.head
+	ok := tx.forWriteInto(tx.db, key, h)
 	var old int64
 	if ok {
-		v, err := tx.valueOf(&h)
-		if err != nil {
+		var err error
+		if v.to, err = tx.lenOf(h); err != nil {
 			return 0, err
 		}
+		v.tx = tx
 		if old, err = tx.intOf(&v); err != nil {
 			return 0, err
 		}
@@ -68,8 +71,8 @@ func (s String) IncrBy(key []byte, delta int64) (int64, error) {
 		return 0, ErrOverflow
 	}
 	tx.scratch = strconv.AppendInt(tx.scratch[:0], sum, 10)
-	m := tx.putMeta(tagString, h.ExpireMs, &h, ok)
-	if err := tx.overwrite(key, tx.scratch, m, &h, ok); err != nil {
+	m := tx.putMeta(tagString, h.ExpireMs, h, ok)
+	if err := tx.overwrite(key, tx.scratch, m, h, ok); err != nil {
 		return 0, err
 	}
 	tx.signalModified(tx.db, key, EventString, "incrby")

@@ -71,17 +71,22 @@ func (v *Value) Slice(from, to int) Value {
 
 // valueOf checks that a head is that of a string and returns all of it.
 func (tx *Tx) valueOf(h *engine.Head) (Value, error) {
-	if h.Tag&tagTypeMask != tagString {
-		return Value{}, ErrWrongType
-	}
-	n := h.Size
-	if h.Collection() != nil {
-		var err error
-		if n, err = tx.bigLen(h); err != nil {
-			return Value{}, err
-		}
+	n, err := tx.lenOf(h)
+	if err != nil {
+		return Value{}, err
 	}
 	return Value{tx: tx, head: *h, to: n}, nil
+}
+
+// lenOf checks that a head is that of a string and returns its length.
+func (tx *Tx) lenOf(h *engine.Head) (int, error) {
+	switch {
+	case h.Tag&tagTypeMask != tagString:
+		return 0, ErrWrongType
+	case h.Collection() != nil:
+		return tx.bigLen(h)
+	}
+	return h.Size, nil
 }
 
 // SetOptions say how Set writes. The zero value is a plain SET.
@@ -98,12 +103,19 @@ type SetOptions struct {
 // Get returns the value of a key (GET, MGET, and first half of GETSET, GETDEL,
 // SET GET). ok is false if there is none.
 func (s String) Get(key []byte) (v Value, ok bool, err error) {
-	h, ok := s.tx.read(key, withTouch)
-	if !ok {
-		return Value{}, false, nil
+	ok, err = s.Find(key, &v)
+	return v, ok, err
+}
+
+// Find is Get into v, which is what it costs less for: a Value is large.
+func (s String) Find(key []byte, v *Value) (ok bool, err error) {
+	v.from, v.to = 0, 0
+	if !s.tx.readInto(key, withTouch, &v.head) {
+		return false, nil
 	}
-	v, err = s.tx.valueOf(&h)
-	return v, err == nil, err
+	v.tx = s.tx
+	v.to, err = s.tx.lenOf(&v.head)
+	return err == nil, err
 }
 
 // Reexpire is the second half of GETEX, after Get and the reply: it changes the
@@ -123,7 +135,8 @@ func (s String) Set(key, value []byte, o SetOptions) (done bool, err error) {
 	if err := tx.checkLen(0, len(value)); err != nil {
 		return false, err
 	}
-	h, ok := tx.forWrite(tx.db, key)
+	var h engine.Head
+	ok := tx.forWriteInto(tx.db, key, &h)
 	if o.NX && ok || o.XX && !ok {
 		return false, nil
 	}

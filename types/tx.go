@@ -45,11 +45,41 @@ const maxKeptScratch = 64 << 10
 // Begin locks the shards and starts a transaction on database db. nowMs is taken
 // from the clock once: a transaction sees one time.
 func (s *Store) Begin(set *ShardSet, write bool, db int) *Tx {
-	tx := s.txPool.Get().(*Tx)
-	tx.db, tx.write, tx.noTouch = db, write, false
+	tx := s.begin(write, db)
 	tx.eng = s.eng.Begin(set, write)
 	tx.nowMs = s.NowMs()
 	return tx
+}
+
+// BeginAt is Begin for who knows the time already: nowMs, if the store's clock is
+// the system's.
+func (s *Store) BeginAt(set *ShardSet, write bool, db int, nowMs int64) *Tx {
+	tx := s.begin(write, db)
+	tx.eng = s.eng.Begin(set, write)
+	tx.nowMs = s.nowOr(nowMs)
+	return tx
+}
+
+// BeginShard is BeginAt for one shard alone (ShardOf).
+func (s *Store) BeginShard(shard int, write bool, db int, nowMs int64) *Tx {
+	tx := s.begin(write, db)
+	tx.eng = s.eng.BeginShard(shard, write)
+	tx.nowMs = s.nowOr(nowMs)
+	return tx
+}
+
+func (s *Store) begin(write bool, db int) *Tx {
+	tx := s.txPool.Get().(*Tx)
+	tx.db, tx.write, tx.noTouch = db, write, false
+	return tx
+}
+
+// nowOr is the time of the store's own clock, or nowMs if it has none.
+func (s *Store) nowOr(nowMs int64) int64 {
+	if s.clock.Load() != nil {
+		return s.NowMs()
+	}
+	return nowMs
 }
 
 // DB is the database that calls work on.
@@ -171,19 +201,25 @@ func (tx *Tx) isExpired(h *engine.Head) bool {
 
 // find returns the head of a key that lives. One whose time has come is removed,
 // or kept in mind to be removed.
-func (tx *Tx) find(db int, key []byte) (engine.Head, bool) {
-	h, ok := tx.eng.Get(keySpace(db), key)
+func (tx *Tx) find(db int, key []byte) (h engine.Head, ok bool) {
+	ok = tx.findInto(db, key, &h)
+	return h, ok
+}
+
+// findInto is find into h, which is zero if there is none; see engine.Tx.Find.
+func (tx *Tx) findInto(db int, key []byte, h *engine.Head) bool {
 	switch {
-	case !ok:
-		return h, false
-	case tx.isExpired(&h):
-		tx.dropExpired(db, key, &h)
-		return engine.Head{}, false
-	case hasFieldTTL(h.Tag) && tx.allFieldsExpired(db, key, &h):
-		tx.dropEmptied(db, key, &h)
-		return engine.Head{}, false
+	case !tx.eng.Find(keySpace(db), key, h):
+		return false
+	case tx.isExpired(h):
+		tx.dropExpired(db, key, h)
+	case hasFieldTTL(h.Tag) && tx.allFieldsExpired(db, key, h):
+		tx.dropEmptied(db, key, h)
+	default:
+		return true
 	}
-	return h, true
+	*h = engine.Head{}
+	return false
 }
 
 // access says what a lookup for reading leaves behind.
@@ -196,27 +232,38 @@ const (
 )
 
 // read looks a key up for reading.
-func (tx *Tx) read(key []byte, a access) (engine.Head, bool) {
-	h, ok := tx.find(tx.db, key)
-	if !ok {
+func (tx *Tx) read(key []byte, a access) (h engine.Head, ok bool) {
+	ok = tx.readInto(key, a, &h)
+	return h, ok
+}
+
+// readInto is read into h; see engine.Tx.Find.
+func (tx *Tx) readInto(key []byte, a access, h *engine.Head) bool {
+	if !tx.findInto(tx.db, key, h) {
 		tx.misses++
 		tx.notify(tx.db, key, EventMissed, "keymiss")
-		return h, false
+		return false
 	}
 	tx.hits++
 	if a == forced || a == withTouch && !tx.noTouch {
-		tx.touch(&h)
+		tx.touch(h)
 	}
-	return h, true
+	return true
 }
 
 // forWrite looks a key of a database up in order to change it.
-func (tx *Tx) forWrite(db int, key []byte) (engine.Head, bool) {
-	h, ok := tx.find(db, key)
-	if ok && !tx.noTouch {
-		tx.touch(&h)
-	}
+func (tx *Tx) forWrite(db int, key []byte) (h engine.Head, ok bool) {
+	ok = tx.forWriteInto(db, key, &h)
 	return h, ok
+}
+
+// forWriteInto is forWrite into h; see engine.Tx.Find.
+func (tx *Tx) forWriteInto(db int, key []byte, h *engine.Head) bool {
+	ok := tx.findInto(db, key, h)
+	if ok && !tx.noTouch {
+		tx.touch(h)
+	}
+	return ok
 }
 
 // putMeta is what a head is written with: a key that exists (ok) keeps its access
