@@ -96,6 +96,9 @@ func newTable(sp *space, t IndexType) *table {
 // account moves the counters of the keyspace from what an entry was to what it
 // is now.
 func (t *table) account(was, is *entry) {
+	if (was.flags^is.flags)&flagGhost == 0 && was.expireMs == is.expireMs {
+		return // nothing that is counted, as with most writes
+	}
 	if was.flags&flagGhost == 0 {
 		t.live--
 		t.space.keys.Add(-1)

@@ -18,7 +18,7 @@ const (
 	unsyncedLimit = 32 << 20
 	// tailLimit is how much may be so before acknowledging waits for a sync.
 	tailLimit = 128 << 20
-	// unflushedLimit is how much may be unwritten before a commit writes it
+	// unflushedLimit is how much of a file may be unwritten before a commit writes it
 	// itself, whether anybody acknowledges or not.
 	unflushedLimit = 4 << 20
 	// preallocateStep is how much room is reserved at a time.
@@ -42,6 +42,7 @@ type log struct {
 	unsealed []*dataFile
 	spare    *dataFile // the next active file, in the MANIFEST already
 	nextSeq  uint64
+	written  int64      // bytes of frames since Open
 	chunk    *tailChunk // the last chunk of active
 	diskFull bool       // there was no room when room was last asked for
 	closed   bool
@@ -58,7 +59,6 @@ type log struct {
 	flushedSeq atomic.Uint64
 	syncedSeq  atomic.Uint64
 	endSeq     atomic.Uint64
-	written    atomic.Int64 // bytes of frames since Open
 	syncs      atomic.Int64
 	syncNanos  atomic.Int64  // in all
 	lastSync   atomic.Int64  // when all of the log was last known to be on the disk, Unix nanoseconds
@@ -199,7 +199,7 @@ func (l *log) placeLocked(frame []byte, records uint64) placed {
 	f.records.Add(int64(records))
 	f.total.Add(int64(len(frame) - frameHeaderBytes))
 	l.tailBytes.Add(int64(len(frame)))
-	l.written.Add(int64(len(frame)))
+	l.written += int64(len(frame))
 	l.endSeq.Store(l.nextSeq - 1)
 	return at
 }

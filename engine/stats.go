@@ -80,7 +80,7 @@ func (db *DB) Stats() Stats {
 	s := Stats{
 		EndSeq: l.endSeq.Load(), FlushedSeq: l.flushedSeq.Load(), SyncedSeq: l.syncedSeq.Load(),
 		TailBytes: l.tailBytes.Load(), ChecksumErrors: db.checksumErrors.Load(), Reaping: db.reaper.pending(),
-		Syncs: l.syncs.Load(), SyncTime: time.Duration(l.syncNanos.Load()), WrittenBytes: l.written.Load(),
+		Syncs: l.syncs.Load(), SyncTime: time.Duration(l.syncNanos.Load()), WrittenBytes: l.writtenBytes(),
 		Policy: SyncPolicy(l.sync.Load()), LoadTime: db.loadTime, Merge: db.merge.snapshot(), Scrub: db.scrub.snapshot(), Failure: db.Failure(),
 		Cold: db.coldStats(),
 	}
@@ -111,6 +111,12 @@ func (db *DB) Failure() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.refusedLocked()
+}
+
+func (l *log) writtenBytes() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.written
 }
 
 // TailBytes returns how much of the log is in memory only. It is cheap.

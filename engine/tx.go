@@ -91,6 +91,7 @@ type Tx struct {
 	tombstones  int64 // how many of the records are tombstones
 	tombBytes   int64 // how many bytes those have
 	deadBytes   int64 // bytes of records that no entry refers to
+	live        int64 // what settle makes of the live bytes of the active file
 	dirtyShards ShardSet
 
 	heads  []headUndo
@@ -179,14 +180,14 @@ func (tx *Tx) Commit() (seq uint64, err error) {
 	}
 	seq = at.base + tx.records - 1
 	tx.settle(at)
-	db := tx.db
+	db, end := tx.db, at.offset+int64(len(tx.buf))
 	if tx.only >= 0 {
 		db.shards[tx.only].lastSeq = seq
 	} else {
 		tx.dirtyShards.each(func(i int) { db.shards[i].lastSeq = seq })
 	}
 	tx.end()
-	db.log.afterCommit()
+	db.log.afterCommit(at.file, end)
 	return seq, nil
 }
 
@@ -203,9 +204,11 @@ func (tx *Tx) newestSeq() (seq uint64) {
 // and lets go of what the transaction took away.
 func (tx *Tx) settle(at placed) {
 	files := tx.db.files.Load()
-	at.file.live.Add(int64(len(tx.buf)-frameHeaderBytes) - tx.deadBytes)
-	at.file.tombstones.Add(tx.tombstones)
-	at.file.tombBytes.Add(tx.tombBytes)
+	tx.live = int64(len(tx.buf)-frameHeaderBytes) - tx.deadBytes
+	if tx.tombstones != 0 {
+		at.file.tombstones.Add(tx.tombstones)
+		at.file.tombBytes.Add(tx.tombBytes)
+	}
 	for i := range tx.heads {
 		u := &tx.heads[i]
 		tx.dirtyShards.Add(int(u.shard))
@@ -226,6 +229,7 @@ func (tx *Tx) settle(at placed) {
 	}
 	tx.settleElements(files, at)
 	tx.settleMaps(files, at)
+	at.file.live.Add(tx.live)
 	tx.dropUnnamed()
 }
 
@@ -253,7 +257,7 @@ func (tx *Tx) retire(files *fileSet, active *dataFile, u *headUndo) {
 	if u.keepPut {
 		// Only an expire record took the place of another.
 	} else if u.old.flags&flagInline == 0 && u.old.loc.file() != provisionalFile {
-		addLive(files.get(u.old.loc.file()), -put)
+		tx.countLive(files.get(u.old.loc.file()), active, -put)
 	} else {
 		tx.retireBySlot(files, active, &u.old, put)
 	}
@@ -264,10 +268,19 @@ func (tx *Tx) retire(files *fileSet, active *dataFile, u *headUndo) {
 
 func (tx *Tx) retireBySlot(files *fileSet, active *dataFile, e *entry, n int64) {
 	if e.seq&provisionalSeq != 0 {
-		addLive(active, -n)
+		tx.live -= n
 		return
 	}
-	addLive(files.bySlot(e.recFile), -n)
+	tx.countLive(files.bySlot(e.recFile), active, -n)
+}
+
+// countLive is addLive, but for the active file, which gets all of it at once.
+func (tx *Tx) countLive(f, active *dataFile, n int64) {
+	if f == active {
+		tx.live += n
+		return
+	}
+	addLive(f, n)
 }
 
 func addLive(f *dataFile, n int64) {

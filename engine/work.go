@@ -40,28 +40,16 @@ func (l *log) begin() error {
 	return nil
 }
 
-// afterCommit does what a commit caused and nobody may ask for.
-func (l *log) afterCommit() {
-	tail := l.tailBytes.Load()
-	if tail < unflushedLimit && SyncPolicy(l.sync.Load()) != SyncBytes {
-		return
-	}
-	if l.unflushed() >= unflushedLimit {
+// afterCommit does what a commit caused and nobody may ask for. The commit went to
+// file, up to end.
+func (l *log) afterCommit(file *dataFile, end int64) {
+	if end-file.flushed.Load() >= unflushedLimit {
 		// The error is sticky: the next commit or Ack returns it.
 		_ = l.flush(l.endSeq.Load())
 	}
 	if SyncPolicy(l.sync.Load()) == SyncBytes && l.unsynced() >= l.db.opt.SyncBytes {
 		l.wake()
 	}
-}
-
-func (l *log) unflushed() (n int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, f := range l.unsealed {
-		n += f.log.end - f.flushed.Load()
-	}
-	return n
 }
 
 func (l *log) unsynced() (n int64) {

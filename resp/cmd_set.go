@@ -74,6 +74,14 @@ func (c *client) argExpire(arg []byte, unit types.ExpireUnit) (atMs int64, ok bo
 
 // cmdSet replies to SET GET before it writes, as cmdGetSet does.
 func cmdSet(c *client, args [][]byte) {
+	if len(args) == 3 { // no options, as with most
+		if _, err := c.tx.String().Set(args[1], args[2], types.SetOptions{}); err != nil {
+			c.fail(err)
+			return
+		}
+		c.ok()
+		return
+	}
 	o, ok := parseSetOptions(args[3:], false)
 	if !ok {
 		c.err(errSyntax)
