@@ -280,15 +280,30 @@ func (db *DB) countersNow() counters {
 // disk. Callers wait together. It costs nothing if that is so already. An error
 // (ErrFailed) means: do not acknowledge.
 func (db *DB) Ack(seq uint64) error {
-	l := db.log
-	switch policy := SyncPolicy(l.sync.Load()); {
-	case policy == SyncAlways:
-		return l.syncTo(seq)
-	case policy == SyncEverySecond && l.late.Load(), l.tailBytes.Load() > tailLimit:
-		// The disk does not keep up: whoever waits for it now cannot lose more.
-		return l.syncTo(seq)
+	if db.ackSyncs() {
+		return db.log.syncTo(seq)
 	}
-	return l.flush(seq)
+	return db.log.flush(seq)
+}
+
+// TryAck is Ack for a caller that has other things to do than to wait for the disk:
+// if that is what Ack would do, it does nothing and reports false.
+func (db *DB) TryAck(seq uint64) (done bool, err error) {
+	if db.ackSyncs() {
+		return db.log.syncedSeq.Load() >= seq, nil
+	}
+	return true, db.log.flush(seq)
+}
+
+// UsualSync returns how long a sync takes these days; 0 before the first.
+func (db *DB) UsualSync() time.Duration { return time.Duration(db.log.syncUsual.Load()) }
+
+// ackSyncs reports whether acknowledging takes a sync now.
+func (db *DB) ackSyncs() bool {
+	l := db.log
+	policy := SyncPolicy(l.sync.Load())
+	// If the disk does not keep up, whoever waits for it cannot lose more.
+	return policy == SyncAlways || policy == SyncEverySecond && l.late.Load() || l.tailBytes.Load() > tailLimit
 }
 
 // Sync forces everything committed so far to the disk, whatever the policy.

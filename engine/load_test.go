@@ -284,7 +284,7 @@ func loadInOrder(t *testing.T, lowest [3]uint64, steps []loadStep, element bool)
 	for _, step := range steps {
 		r := loadRecord{kind: step.kind, key: []byte(step.key), size: 100, expireMs: 1 << 50}
 		if element {
-			switch step.kind {
+			switch step.kind { //nolint:exhaustive // the others are the same for both
 			case kindPut:
 				r = loadRecord{kind: kindElemPut, coll: 4, key: []byte(step.key), size: 100}
 			case kindTombstone:

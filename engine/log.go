@@ -61,6 +61,7 @@ type log struct {
 	endSeq     atomic.Uint64
 	syncs      atomic.Int64
 	syncNanos  atomic.Int64  // in all
+	syncUsual  atomic.Int64  // what the last ones took, in nanoseconds, the newest counting most
 	lastSync   atomic.Int64  // when all of the log was last known to be on the disk, Unix nanoseconds
 	late       atomic.Bool   // the background sync takes too long
 	sync       atomic.Uint32 // SyncPolicy
@@ -503,7 +504,13 @@ func (l *log) syncHeld() error {
 	}
 	l.syncedSeq.Store(max(seq, l.syncedSeq.Load()))
 	l.syncs.Add(1)
-	l.syncNanos.Add(int64(time.Since(started)))
+	took := int64(time.Since(started))
+	l.syncNanos.Add(took)
+	usual := l.syncUsual.Load()
+	if usual == 0 {
+		usual = took
+	}
+	l.syncUsual.Store(usual + (took-usual)/8)
 	l.lastSync.Store(time.Now().UnixNano())
 	l.mark.write(ends[len(ends)-1])
 	l.dropTail()

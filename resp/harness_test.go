@@ -46,6 +46,8 @@ type testServer struct {
 	tb   testing.TB
 	addr string
 	log  *testLog
+	// diskFails says that the store cannot be closed without an error.
+	diskFails bool
 }
 
 // startServer starts a server; change, if not nil, changes its settings first.
@@ -103,18 +105,19 @@ func prepareServerOn(tb testing.TB, storeOpt types.Options, change func(*Setting
 		tb.Fatal(err)
 	}
 	srv.Ready(store)
+	s := &testServer{Server: srv, tb: tb, log: log}
 	tb.Cleanup(func() {
 		if err := srv.Close(); err != nil {
 			tb.Error(err)
 		}
-		if err := store.Close(); err != nil {
-			tb.Error(err)
+		if err := store.Close(); (err != nil) != s.diskFails {
+			tb.Errorf("closing the store: %v", err)
 		}
 		if tb.Failed() {
 			tb.Logf("the server's log:\n%s", log)
 		}
 	})
-	return &testServer{srv, tb, "", log}
+	return s
 }
 
 // bind replaces a command of a server by another. REQUIRES: it was not started.
@@ -189,6 +192,21 @@ func (c *testConn) wantReply(reply string) {
 	c.tb.Helper()
 	if got := c.reply(); got != reply {
 		c.tb.Fatalf("\n got %q\nwant %q", got, reply)
+	}
+}
+
+// wantNothing expects that no reply has come.
+func (c *testConn) wantNothing() {
+	c.tb.Helper()
+	if err := c.SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
+		c.tb.Fatal(err)
+	}
+	b, err := c.r.Peek(1)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.tb.Fatalf("got %q, %v; want nothing yet", b, err)
+	}
+	if err := c.SetReadDeadline(time.Now().Add(3 * patience)); err != nil {
+		c.tb.Fatal(err)
 	}
 }
 

@@ -23,6 +23,7 @@ type epollLink struct {
 	pushes     bool     // there is something in the output queue
 	scheduled  bool     // it has a turn in the next iteration
 	runs       bool     // it may have commands to run in this one
+	awaits     bool     // it is put aside until the log is acknowledged: loop.awaiting
 	entered    bool     // epoll knows it
 	lingering  bool     // it has been told that it is closed; wasted counts
 	closed     bool
@@ -413,6 +414,7 @@ func (k *epollLink) close() {
 	c.gone()
 	if l.linkOf(k.fd) == k {
 		l.links[k.fd] = nil
+		l.clients--
 	}
 	if c.buf != nil {
 		l.giveReplies(c.buf)

@@ -19,7 +19,8 @@ import (
 //  1. Asks epoll what happened, and takes the clients that others have posted.
 //  2. Every one of these clients reads once, and runs its whole commands. They do
 //     so in groups, which read first, and then run (see lookahead.go).
-//  3. The log is acknowledged, once for all of them.
+//  3. The log is acknowledged, once for all of them. Clients for which the disk has
+//     to be waited for are put aside, until acker_linux.go has done that.
 //  4. Every one of them sends its replies, in one write.
 //
 // All its system calls but two return at once, so they are made without telling
@@ -66,7 +67,11 @@ type eventLoop struct {
 	replies      [][]byte // a stack of empty reply buffers
 	repliesBytes int
 
-	ackSeq uint64 // the highest that this iteration's replies depend on
+	ackSeq   uint64 // the highest that this iteration's replies depend on
+	acker    *acker
+	awaiting []*epollLink // clients put aside until the acker has done its work
+	released ackResult    // what takeMail found in acked
+	clients  int          // entered and not closed
 
 	own lookahead // for a client's own
 
@@ -78,6 +83,7 @@ type eventLoop struct {
 	mail     atomic.Bool // inbox is not empty, or ending is set
 	mu       sync.Mutex  // guards following
 	inbox    []*epollLink
+	acked    ackResult
 	ending   bool
 }
 
@@ -101,6 +107,7 @@ func newEventLoop(s *Server) (*eventLoop, error) {
 		query: make([]byte, 0, queryBytes),
 		ahead: lookahead{table: s.table}, own: lookahead{table: s.table},
 	}
+	l.acker = newAcker(l)
 	go l.run()
 	return l, nil
 }
@@ -138,6 +145,7 @@ func (l *eventLoop) end() {
 	l.mu.Unlock()
 	l.wake()
 	<-l.done
+	l.acker.stop()
 	l.srv.closeQuietly("eventfd", func() error { return unix.Close(l.wakefd) })
 	l.srv.closeQuietly("epoll", func() error { return unix.Close(l.epfd) })
 }
@@ -157,6 +165,9 @@ func (l *eventLoop) run() {
 		}
 		if l.mail.Load() && !l.takeMail() {
 			return
+		}
+		if len(l.awaiting) > 0 {
+			l.release(l.released)
 		}
 		l.iterate()
 	}
@@ -199,6 +210,9 @@ func (l *eventLoop) takeMail() bool {
 	}
 	l.inbox = l.inbox[:0]
 	l.mail.Store(false)
+	if len(l.awaiting) > 0 {
+		l.released = l.acked
+	}
 	return !l.ending
 }
 
@@ -217,18 +231,11 @@ func (l *eventLoop) iterate() {
 		rest = rest[l.runGroup(rest):]
 	}
 	l.acc.flush(l.srv)
-	var failed error
-	if l.ackSeq != 0 {
-		failed = l.srv.store.Engine().Ack(l.ackSeq)
-		l.ackSeq = 0
-	}
+	failed := l.acknowledge()
 	for i, k := range l.turns {
-		if failed != nil && k.c.ackSeq != 0 {
-			l.srv.ackFailed(k.c, failed)
-			k.state = breaks
+		if !k.awaits {
+			l.finish(k, failed)
 		}
-		k.c.ackSeq = 0
-		k.guard(k.finish)
 		l.turns[i] = nil
 	}
 	l.turns = l.turns[:0]
@@ -242,14 +249,19 @@ func (l *eventLoop) runGroup(turns []*epollLink) (n int) {
 	l.ahead.reset()
 	for _, k := range turns {
 		k.scheduled = false
+		if n++; k.awaits {
+			continue // it gets a turn when it is released
+		}
 		k.guard(k.arrive)
-		n++
 		if l.ahead.full() || cap(l.query)-l.lent < maxReadAhead {
 			break
 		}
 	}
 	l.ahead.warm(l.srv)
 	for _, k := range turns[:n] {
+		if k.awaits {
+			continue
+		}
 		if k.runs {
 			k.guard(k.run)
 		}
@@ -287,6 +299,7 @@ func (l *eventLoop) enter(k *epollLink) error {
 	}
 	l.links[k.fd] = k
 	k.entered = true
+	l.clients++
 	return l.watch(k, unix.EPOLL_CTL_ADD, 0)
 }
 
