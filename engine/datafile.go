@@ -312,7 +312,9 @@ func appendWanted(dst, b []byte, d *dataFile, offset int64, w *want) ([]byte, er
 // wantedValue is appendWanted that returns the value as a part of b.
 func wantedValue(b []byte, d *dataFile, offset int64, w *want) ([]byte, error) {
 	if w.kind == kindElemPut {
-		if value, ok := elementValue(b, w.id, w.key, w.valueLen); ok {
+		var room [maxElementHead]byte
+		head := appendElementHead(room[:0], w.id, len(w.key), w.valueLen)
+		if value, ok := elementValue(b, head, w.key, w.valueLen); ok {
 			return value, nil
 		}
 	}

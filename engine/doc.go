@@ -37,7 +37,7 @@
 //	warm.go        many look-ups made ready together; prefetch_*: the instruction for it
 //	sample.go      keys at random, for eviction
 //	collection.go  the elements of one key; countedtree.go, treechange.go, treenode.go and
-//	               cells.go below it, cursor.go walks, finder.go looks many up
+//	               cells.go below it, cursor.go walks, finder.go looks many up, readmany.go reads many values
 //	registry.go    all collections; reaper.go takes dropped ones apart
 //	expiry.go      which key expires first
 //	memory.go      what all of that takes, counted as it changes

@@ -346,15 +346,22 @@ func decodeFrameHeader(b []byte, salted uint32) (h frameHeader, reason string) {
 	return h, ""
 }
 
+// maxElementHead is the longest that appendElementHead appends.
+const maxElementHead = 1 + 10 + 5 + 5
+
+// appendElementHead appends what stands between the checksum and the subkey of an
+// element put.
+func appendElementHead(dst []byte, coll uint64, keyLen, valueLen int) []byte {
+	dst = append(dst, byte(kindElemPut))
+	dst = binary.AppendUvarint(dst, coll)
+	dst = binary.AppendUvarint(dst, uint64(keyLen))
+	return binary.AppendUvarint(dst, uint64(valueLen))
+}
+
 // elementValue is decodeRecord for who knows what the element put at the start of
-// b has to be: it compares instead of decoding. ok is false for anything else, which
-// decodeRecord says more about.
-func elementValue(b []byte, coll uint64, subkey []byte, valueLen int) (value []byte, ok bool) {
-	var fields [1 + 3*binary.MaxVarintLen64]byte
-	head := append(fields[:0], byte(kindElemPut))
-	head = binary.AppendUvarint(head, coll)
-	head = binary.AppendUvarint(head, uint64(len(subkey)))
-	head = binary.AppendUvarint(head, uint64(valueLen))
+// b has to be: it compares instead of decoding. head is what appendElementHead
+// appends. ok is false for anything else, which decodeRecord says more about.
+func elementValue(b, head, subkey []byte, valueLen int) (value []byte, ok bool) {
 	at := 4 + len(head)
 	n := at + len(subkey) + valueLen
 	if n > len(b) || string(b[4:at]) != string(head) || string(b[at:at+len(subkey)]) != string(subkey) ||

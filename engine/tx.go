@@ -99,6 +99,7 @@ type Tx struct {
 	maps   []mapUndo
 	colls  []*Collection // made by NewCollection, and those that lost their key
 	popped []expiryItem  // scratch of Expired
+	run    valueRun      // of ReadMany
 	fetch  *Fetch        // what must not be waited for is noted here; nil: it is waited for
 }
 

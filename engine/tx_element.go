@@ -56,6 +56,11 @@ func (tx *Tx) AppendElementValue(dst []byte, e *Element) ([]byte, error) {
 	if e.inline {
 		return e.loc.appendInline(dst, uint32(e.Size)), nil
 	}
+	if tx.run.on {
+		if value, ok := tx.run.value(tx, e); ok {
+			return append(dst, value...), nil
+		}
+	}
 	w := want{kind: kindElemPut, id: uint64(e.coll), key: e.Subkey, valueLen: e.Size}
 	if e.loc.file() == provisionalFile {
 		return appendWanted(dst, tx.buf[e.loc.offset():], nil, e.loc.offset(), &w)

@@ -270,18 +270,20 @@ func (c *coll) each(fn func(subkey []byte, v *Item) error) error {
 }
 
 // eachThere is each for all entries, expired or not.
-func (c *coll) eachThere(fn func(subkey []byte, v *Item) error) (err error) {
+func (c *coll) eachThere(fn func(subkey []byte, v *Item) error) error {
 	if c.big == nil {
 		return c.eachPacked(fn)
 	}
-	v, cursor := Item{tx: c.tx, large: true}, c.big.Up(0)
-	if c.kind.order == engine.OrderScore {
-		cursor = c.big.UpScore(0)
-	}
-	for err == nil && cursor.Next(&v.elem) {
-		err = fn(v.elem.Subkey, &v)
-	}
-	return err
+	return c.tx.eng.ReadMany(func() (err error) {
+		v, cursor := Item{tx: c.tx, large: true}, c.big.Up(0)
+		if c.kind.order == engine.OrderScore {
+			cursor = c.big.UpScore(0)
+		}
+		for err == nil && cursor.Next(&v.elem) {
+			err = fn(v.elem.Subkey, &v)
+		}
+		return err
+	})
 }
 
 func (c *coll) eachPacked(fn func(subkey []byte, v *Item) error) error {

@@ -109,13 +109,15 @@ func (e *Elements) Each(fn func(v *Item) error) error {
 			return left > 0, fn(v)
 		})
 	}
-	v := Item{tx: e.c.tx, large: true}
-	for cursor := e.c.big.Up(e.from); left > 0 && cursor.Next(&v.elem); left-- {
-		if err := fn(&v); err != nil {
-			return err
+	return e.c.tx.eng.ReadMany(func() error {
+		v := Item{tx: e.c.tx, large: true}
+		for cursor := e.c.big.Up(e.from); left > 0 && cursor.Next(&v.elem); left-- {
+			if err := fn(&v); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // PosOptions are the options of LPOS.
