@@ -8,6 +8,10 @@ type valueRun struct {
 	file   *dataFile // of the last value that was read here
 	data   []byte    // what of the file is mapped and written
 	offset int64     // of the record that is read, or was read last
+	// from and to are what the system was asked about last, and said is in memory;
+	// cold says that some of what it was asked about is not.
+	from, to int64
+	cold     bool
 	// head is the beginning of an element's record, of the lengths and the collection
 	// that it had the last time.
 	head     []byte
@@ -56,12 +60,13 @@ func (r *valueRun) value(tx *Tx, e *Element) (value []byte, ok bool) {
 			return nil, false
 		}
 		r.file, r.data = f, (*m)[:min(f.flushed.Load(), int64(len(*m)))]
+		r.from, r.to, r.cold = 0, 0, false
 	}
 	offset := e.loc.offset()
 	if offset >= int64(len(r.data)) {
 		return nil, false
 	}
-	if tx.fetch != nil && (tx.db.residency.pressed.Load() || !r.file.isWarm(offset, maxRecordOverhead+len(e.Subkey)+e.Size)) {
+	if tx.fetch != nil && !r.inMemory(tx.db, offset, maxRecordOverhead+len(e.Subkey)+e.Size) {
 		return nil, false
 	}
 	if r.head == nil || r.coll != e.coll || r.keyLen != len(e.Subkey) || r.valueLen != e.Size {
@@ -70,4 +75,30 @@ func (r *valueRun) value(tx *Tx, e *Element) (value []byte, ok bool) {
 	}
 	r.offset = offset
 	return elementValue(r.data[offset:], r.head, e.Subkey, e.Size)
+}
+
+// runWindow is how much the system is asked about at once: values that are read one
+// after the other lie together more often than not, in one direction or the other.
+const runWindow = 64 << 10
+
+// inMemory reports whether n bytes at offset can be read without waiting for the
+// disk. It is false if that cannot be told so cheaply.
+func (r *valueRun) inMemory(db *DB, offset int64, n int) bool {
+	if !db.residency.pressed.Load() && r.file.isWarm(offset, n) {
+		return true
+	}
+	end := min(offset+int64(n), int64(len(r.data)))
+	if r.from <= offset && end <= r.to {
+		return true
+	}
+	if r.cold || n > runWindow/2 {
+		return false
+	}
+	from, to := max(offset-runWindow/2, 0), min(offset+runWindow/2, int64(len(r.data)))
+	if int64(residentBytes(r.data[from:to])) != to-from {
+		r.cold = true
+		return false
+	}
+	r.from, r.to = from, to
+	return true
 }

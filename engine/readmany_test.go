@@ -36,10 +36,13 @@ func fillMany(t *testing.T, db *DB, n int) map[string]string {
 
 // readMany reads every element of the key "many" and counts those that fn is given
 // correctly.
-func readMany(t *testing.T, db *DB, want map[string]string) (read int, err error) {
+func readMany(t *testing.T, db *DB, want map[string]string, fetch *Fetch) (read int, err error) {
 	t.Helper()
 	tx := db.Begin(allShards(db), false)
 	defer tx.Rollback()
+	if fetch != nil {
+		tx.NoWait(fetch)
+	}
 	h, _ := tx.Get(0, []byte("many"))
 	err = tx.ReadMany(func() error {
 		var e Element
@@ -48,7 +51,7 @@ func readMany(t *testing.T, db *DB, want map[string]string) (read int, err error
 			if err != nil {
 				return err
 			}
-			if string(value) != want[string(e.Subkey)] {
+			if noted := fetch != nil && fetch.Cold(); !noted && string(value) != want[string(e.Subkey)] {
 				t.Fatalf("the value of %s is %q, want %q", e.Subkey, value, want[string(e.Subkey)])
 			}
 			read++
@@ -65,8 +68,19 @@ func TestReadMany(t *testing.T) {
 	db := mustOpen(t, dir, opt)
 	want := fillMany(t, db, n)
 	for range 2 { // from files, their maps and the tail; then from files alone
-		if read, err := readMany(t, db, want); read != n || err != nil {
+		if read, err := readMany(t, db, want, nil); read != n || err != nil {
 			t.Fatalf("%d elements are read, then %v, want %d", read, err, n)
+		}
+		// Whether the files are in memory is for the system to say: what it says is
+		// not is noted, and zeros take its place.
+		for _, pressed := range []bool{false, true} {
+			var fetch Fetch
+			db.residency.pressed.Store(pressed)
+			_, err := readMany(t, db, want, &fetch)
+			if err != nil && !errors.Is(err, ErrCold) {
+				t.Fatalf("pressed %v: reads without waiting fail: %v", pressed, err)
+			}
+			fetch.Drop(db)
 		}
 		mustClose(t, db)
 		db = mustOpen(t, dir, opt)
@@ -104,7 +118,7 @@ func TestReadManyFromAFileThatWasCut(t *testing.T) {
 	if err := os.Truncate(filepath.Join(dir, dataFileName(1)), 4096); err != nil {
 		t.Fatal(err)
 	}
-	if read, err := readMany(t, db, want); read == 1000 || !errors.Is(err, ErrCorrupt) {
+	if read, err := readMany(t, db, want, nil); read == 1000 || !errors.Is(err, ErrCorrupt) {
 		t.Errorf("%d elements are read, then %v, want an ErrCorrupt", read, err)
 	}
 	if got := db.Stats().ChecksumErrors; got != 1 {
@@ -129,7 +143,7 @@ func TestReadManyLetsOtherPanicsGo(t *testing.T) {
 		t.Errorf("ReadMany returns %v", err)
 	}()
 	tx.Rollback()
-	if read, err := readMany(t, db, want); read != 100 || err != nil {
+	if read, err := readMany(t, db, want, nil); read != 100 || err != nil {
 		t.Errorf("after that %d elements are read, then %v", read, err)
 	}
 	mustClose(t, db)
