@@ -54,6 +54,7 @@ type DB struct {
 
 	checksumErrors atomic.Int64
 	mem            memory
+	disk           diskLimit
 	loadTime       time.Duration
 }
 
@@ -196,6 +197,7 @@ func newDB(dir string, opt Options) *DB {
 	db.cold.db, db.residency.db = db, db
 	db.cold.limit.Store(int32(opt.ColdReaders))
 	db.SetValueCache(opt.ValueCacheBytes)
+	db.disk.db = db
 	return db
 }
 

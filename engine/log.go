@@ -128,6 +128,9 @@ func (l *log) refusedLocked() error {
 func (l *log) roomForLocked(n int64, small bool) (wait func() error) {
 	opt := &l.db.opt
 	p := &l.active.log
+	if !small && l.db.disk.refuses(n) {
+		return func() error { return l.db.disk.check(l.db.disk.grows(n)) }
+	}
 	if p.end > fileHeaderBytes && p.end+n+footerBytes > opt.DataFileBytes {
 		if small && l.diskFull && p.end+n+footerBytes <= p.allocated {
 			return nil // there is no next file, but the reserve of this one
@@ -141,7 +144,7 @@ func (l *log) roomForLocked(n int64, small bool) (wait func() error) {
 			need += l.reserve()
 		}
 		if spare := l.spare; !opt.NoPreallocate && need > spare.log.allocated {
-			return func() error { return l.reserveRoom(spare, need, true) }
+			return func() error { return l.reserveRoom(spare, need, true, small) }
 		}
 		l.rotateLocked()
 		p = &l.active.log
@@ -158,7 +161,7 @@ func (l *log) roomForLocked(n int64, small bool) (wait func() error) {
 	}
 	if end > p.allocated {
 		file := l.active
-		return func() error { return l.reserveRoom(file, end, true) }
+		return func() error { return l.reserveRoom(file, end, true, small) }
 	}
 	if end+l.step()/2 > p.allocated && p.allocated < l.wantAllocated() {
 		l.wake()
@@ -201,6 +204,7 @@ func (l *log) placeLocked(frame []byte, records uint64) placed {
 	f.total.Add(int64(len(frame) - frameHeaderBytes))
 	l.tailBytes.Add(int64(len(frame)))
 	l.written += int64(len(frame))
+	l.db.disk.wrote(int64(len(frame)))
 	l.endSeq.Store(l.nextSeq - 1)
 	return at
 }
@@ -255,10 +259,12 @@ func (l *log) prepareSpare() error {
 		}
 		return fmt.Errorf("%w: %w", ErrFailed, err)
 	}
-	if !l.db.opt.NoPreallocate {
+	step, err := l.db.disk.room(fileHeaderBytes, fileHeaderBytes, fileHeaderBytes+l.step(), false)
+	if !l.db.opt.NoPreallocate && err == nil && step > fileHeaderBytes {
 		// A full disk is no error yet: it is when somebody needs the room.
-		if err := f.file.Preallocate(fileHeaderBytes + l.step()); err == nil {
-			f.log.allocated = fileHeaderBytes + l.step()
+		if err := f.file.Preallocate(step); err == nil {
+			f.log.allocated = step
+			l.db.disk.reserved(step)
 		} else if !isNoSpace(err) {
 			l.warn("reserve room in the next data file", err)
 		}
@@ -276,19 +282,27 @@ func (l *log) setDiskFull(full bool) {
 }
 
 // reserveRoom reserves room in file up to need at least and, if it can, a step
-// more. must says that somebody waits, so that failing is ErrNoSpace.
-func (l *log) reserveRoom(file *dataFile, need int64, must bool) error {
+// more. must says that somebody waits, so that failing is ErrNoSpace; small that it
+// is for a transaction that only deletes.
+func (l *log) reserveRoom(file *dataFile, need int64, must, small bool) error {
 	file.room.Lock()
 	defer file.room.Unlock()
 	l.mu.Lock()
 	// One that was, or is about to be, sealed must not grow.
-	enough := file.log.allocated >= need || file != l.active && file != l.spare
+	have := file.log.allocated
+	enough := have >= need || file != l.active && file != l.spare
 	l.mu.Unlock()
 	if enough {
 		return nil
 	}
-	to := max(need, min(need+l.step(), l.wantAllocated()))
-	err := file.file.Preallocate(to)
+	to, err := l.db.disk.room(have, need, max(need, min(need+l.step(), l.wantAllocated())), small)
+	if err != nil {
+		if must {
+			return err
+		}
+		return nil
+	}
+	err = file.file.Preallocate(to)
 	if err != nil && isNoSpace(err) && to > need {
 		to = need
 		err = file.file.Preallocate(to)
@@ -297,6 +311,7 @@ func (l *log) reserveRoom(file *dataFile, need int64, must bool) error {
 	defer l.mu.Unlock()
 	if err == nil {
 		file.log.allocated = to
+		l.db.disk.reserved(to - have)
 		l.diskFull = false
 		return nil
 	}

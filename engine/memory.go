@@ -44,11 +44,11 @@ func (db *DB) Memory() MemoryStats {
 	}
 }
 
-// MemoryUsed returns the memory of the data, which deleting keys makes less: that
-// of the keydir and the cache. It is cheap.
+// MemoryUsed returns the memory of the keydir, which deleting keys makes less. It
+// is cheap.
 func (db *DB) MemoryUsed() int64 {
 	m := &db.mem
-	return m.keys.Load() + m.colls.Load() + m.expiry.Load() + db.ValueCacheBytes() + m.fixed
+	return m.keys.Load() + m.colls.Load() + m.expiry.Load() + m.fixed
 }
 
 // Overheads that the parts do not count themselves: of a collection its places in

@@ -185,6 +185,9 @@ func (db *DB) mergeLoop() {
 }
 
 func (db *DB) mergeIfDue() error {
+	if err := db.sealForMerge(); err != nil {
+		return err
+	}
 	if !db.mergeDue() {
 		return nil
 	}

@@ -183,7 +183,11 @@ func (db *DB) chooseDue() []*dataFile {
 			all[i].sealed = false
 		}
 	}
-	if due := dueFiles(all, db.opt.MergeRatio, db.opt.MergeDeadBytes); len(due) > 0 {
+	ratio, dead := db.opt.MergeRatio, db.opt.MergeDeadBytes
+	if db.disk.reached() {
+		ratio, dead = min(ratio, fullMergeRatio), 1
+	}
+	if due := dueFiles(all, ratio, dead); len(due) > 0 {
 		return filesOf(all, due)
 	}
 	return db.foldable(all)

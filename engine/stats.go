@@ -14,6 +14,9 @@ type Stats struct {
 	LiveBytes, DeadBytes, TombstoneBytes int64
 	// DiskBytes is the length of all data files, without what is reserved.
 	DiskBytes int64
+	// DiskUsed is what all files of the directory take, with what is reserved, and
+	// MaxDisk how much they may; 0: no limit.
+	DiskUsed, MaxDisk int64
 	// KeydirBytes is the memory of the keydir, both levels.
 	KeydirBytes int64
 	// TailBytes is the log in memory: not written, or written and not synced.
@@ -102,6 +105,7 @@ func (db *DB) Stats() Stats {
 		s.DiskBytes += f.flushed.Load()
 	}
 	s.Collections, s.KeydirBytes = db.keydirSize()
+	s.DiskUsed, s.MaxDisk = db.DiskUsed(), db.disk.limit.Load()
 	return s
 }
 

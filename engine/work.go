@@ -115,7 +115,7 @@ func (l *log) workOnce() error {
 	l.mu.Unlock()
 	var errs []error
 	if wantRoom {
-		errs = append(errs, l.reserveRoom(active, need, false))
+		errs = append(errs, l.reserveRoom(active, need, false, false))
 	}
 	if wantSpare {
 		errs = append(errs, l.prepareSpare())

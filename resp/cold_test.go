@@ -222,9 +222,9 @@ func TestColdValueIsKept(t *testing.T) {
 			t.Errorf("INFO has no %q:\n%s", want, info)
 		}
 	}
-	used := s.store.Engine().MemoryUsed()
+	used := s.MemoryUsed()
 	c.want("CONFIG SET value-cache-size 0", "+OK\r\n")
-	if now := s.store.Engine().MemoryUsed(); now >= used {
+	if now := s.MemoryUsed(); now >= used {
 		t.Errorf("%d bytes used without the cache, %d with it", now, used)
 	}
 }

@@ -24,7 +24,7 @@ func (s *Server) watchConfig() {
 			applySettings(store, changed)
 		}
 		return nil
-	}, "appendfsync", "value-cache-size", "cold-readers", "hz", "proto-max-bulk-len", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time",
+	}, "appendfsync", "value-cache-size", "cold-readers", "maxmemory", "hz", "maxdisk", "proto-max-bulk-len", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time",
 		"hash-max-listpack-entries", "hash-max-listpack-value", "list-max-listpack-size",
 		"set-max-intset-entries", "set-max-listpack-entries",
 		"zset-max-listpack-entries", "zset-max-listpack-value", "hll-sparse-max-bytes")
@@ -52,9 +52,10 @@ func (s *Server) applyConfig() {
 // applySettings makes the store do what the settings say.
 func applySettings(store *types.Store, cfg *Settings) {
 	store.Engine().SetSync(cfg.SyncPolicy())
-	store.Engine().SetValueCache(cfg.ValueCacheSize)
+	store.Engine().SetValueCache(cfg.valueCache())
 	store.Engine().SetColdReaders(int(cfg.ColdReaders))
 	store.SetHz(int(cfg.Hz))
+	store.Engine().SetMaxDisk(cfg.MaxDisk)
 	store.SetMaxValueBytes(cfg.ProtoMaxBulkLen)
 	store.SetMaxSparseHLL(cfg.HLLSparseMax)
 	store.SetAccessClock(types.AccessClock{
@@ -68,6 +69,15 @@ func applySettings(store *types.Store, cfg *Settings) {
 		ZSetEntries: cfg.ZSetMaxEntries, ZSetValue: cfg.ZSetMaxValue,
 		ListSize: cfg.ListMaxSize,
 	})
+}
+
+// valueCache is how large the cache of values may be: no more than an eighth of what
+// maxmemory allows for the rest.
+func (s *Settings) valueCache() int64 {
+	if s.MaxMemory != 0 {
+		return min(s.ValueCacheSize, s.MaxMemory/8)
+	}
+	return s.ValueCacheSize
 }
 
 // SyncPolicy is what appendfsync means for the log.

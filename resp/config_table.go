@@ -268,14 +268,14 @@ var processDirectives = []directive{
 		doc:    "As shutdown-on-sigint, for SIGTERM.",
 	},
 	{
-		name: "gogc", kind: intKind{0, 100000}, def: "100",
+		name: "gogc", kind: intKind{0, 100000}, def: "15",
 		access: field(func(s *Settings) *int64 { return &s.GoGC }),
-		doc:    "Growth of the heap, in percent, at which the garbage collector runs; 0: only when go-memlimit asks for it. (bitkv's own.)",
+		doc:    "Growth of the heap, in percent, at which the garbage collector runs, but never below 32 MB; 0: only when go-memlimit asks for it. The keydir has no pointers, so that a low value costs little. (bitkv's own.)",
 	},
 	{
 		name: "go-memlimit", kind: memoryKind{0, maxInt, false}, def: "0",
 		access: field(func(s *Settings) *int64 { return &s.GoMemLimit }),
-		doc:    "Memory that the garbage collector tries to stay under; 0 means no limit. (bitkv's own.)",
+		doc:    "Memory that the garbage collector tries to stay under; 0: what follows from maxmemory (a quarter more, at least 128 MB), or GOMEMLIMIT of the environment if that is 0, too. (bitkv's own.)",
 	},
 }
 
@@ -315,7 +315,7 @@ var storageDirectives = []directive{
 	{
 		name: "value-cache-size", kind: memoryKind{0, maxInt, false}, def: "64mb",
 		access: field(func(s *Settings) *int64 { return &s.ValueCacheSize }),
-		doc:    "Memory, at most, for values that had to be read from the disk; it is taken as they are. 0 means none. See docs/larger-than-memory.md. (bitkv's own.)",
+		doc:    "Memory, at most, for values that had to be read from the disk; it is taken as they are, and no more than an eighth of maxmemory. 0 means none. See docs/larger-than-memory.md. (bitkv's own.)",
 	},
 	{
 		name: "cold-readers", kind: intKind{1, 4096}, def: "64",
@@ -346,6 +346,11 @@ var storageDirectives = []directive{
 		name: "active-expire-effort", kind: intKind{1, 10}, def: "1", flags: inert,
 		access: field(func(s *Settings) *int64 { return &s.ExpireEffort }),
 		doc:    "Expired keys are found in order of time, not by sampling, so none is missed at any effort.",
+	},
+	{
+		name: "maxdisk", kind: memoryKind{0, maxInt, false}, def: "0",
+		access: field(func(s *Settings) *int64 { return &s.MaxDisk }),
+		doc:    "Bytes that the data directory may take on the disk, room that is reserved for the log (up to about 50 MB) included; 0 means no limit. At the limit commands that may add data are refused; deleting keys and merges go on, and merges start with less garbage. (bitkv's own.)",
 	},
 	{
 		name: "save", kind: saveKind{}, def: "3600 1 300 100 60 10000", flags: manyWords | adding | inert,

@@ -89,6 +89,7 @@ const (
 
 // Errors of the state of the connection or the server.
 const (
+	errMaxDisk      = "MISCONF The data directory has reached maxdisk. Commands that may add data are refused; delete keys, or raise maxdisk."
 	errOOM          = "OOM command not allowed when used memory > 'maxmemory'."
 	errNoAuth       = "NOAUTH Authentication required."
 	errWrongPass    = "WRONGPASS invalid username-password pair or user is disabled."
@@ -217,6 +218,7 @@ var typesErrors = []struct {
 	{types.ErrLCSMemory, errLCSMemory},
 	{types.ErrTooLarge, errTooLong},
 	{types.ErrClosed, errClosing},
+	{types.ErrDiskLimit, errMaxDisk},
 	{types.ErrNoSpace, errMisconf("No space left on device")},
 }
 

@@ -53,8 +53,9 @@ func TestErrUnknownSubcommand(t *testing.T) {
 
 func TestErrorTextOfDisk(t *testing.T) {
 	for err, want := range map[error]string{
-		types.ErrNoSpace: "MISCONF Errors writing to the AOF file: No space left on device",
-		types.ErrFailed:  "MISCONF Errors writing to the AOF file: " + types.ErrFailed.Error(),
+		types.ErrDiskLimit: "MISCONF The data directory has reached maxdisk. Commands that may add data are refused; delete keys, or raise maxdisk.",
+		types.ErrNoSpace:   "MISCONF Errors writing to the AOF file: No space left on device",
+		types.ErrFailed:    "MISCONF Errors writing to the AOF file: " + types.ErrFailed.Error(),
 	} {
 		if text, known := errorText(err); text != want || !known {
 			t.Errorf("errorText(%v) = %q, %v, want %q", err, text, known, want)

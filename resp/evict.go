@@ -51,7 +51,8 @@ func (c *client) denyOOM(cmd *command) bool {
 }
 
 // evictable is the memory that maxmemory limits: all but the log's tail, which
-// writes back by itself.
+// goes to the disk by itself, and the cache of values, which has a limit of its own:
+// no key is given up for either.
 func (s *Server) evictable(store *types.Store) int64 {
 	n := s.memory.base + s.memory.clients.Load() + store.Engine().MemoryUsed()
 	return n + s.stats.keysWatched.Load()*watchedKeyBytes + store.Waiting()*awaitedKeyBytes

@@ -241,3 +241,20 @@ func TestEvictionBudget(t *testing.T) {
 		t.Errorf("tenacity 99: %v, want about two minutes", got)
 	}
 }
+
+// maxdisk refuses what may add data, and nothing else, until it is raised.
+func TestMaxDisk(t *testing.T) {
+	c := startServer(t, nil).dial(t)
+	c.want("SET k v", "+OK\r\n")
+	c.want("CONFIG SET maxdisk 1", "+OK\r\n")
+	c.want("SET k w", "-"+errMaxDisk+"\r\n")
+	c.want("INCR n", "-"+errMaxDisk+"\r\n")
+	c.want("GET k", "$1\r\nv\r\n")
+	c.want("DEL k", ":1\r\n")
+	fields, _ := c.info("persistence")
+	if used, err := strconv.ParseInt(fields["disk_used"], 10, 64); err != nil || used < 1 || fields["maxdisk"] != "1" {
+		t.Errorf("disk_used %q, maxdisk %q", fields["disk_used"], fields["maxdisk"])
+	}
+	c.want("CONFIG SET maxdisk 0", "+OK\r\n")
+	c.want("SET k w", "+OK\r\n")
+}

@@ -45,6 +45,8 @@ func (s *Server) tcpPort() int64 { return s.config.Load().Port }
 // infoLog writes the fields about the log that Redis has for its append-only
 // file, for which tools have names.
 func infoLog(e *types.EngineStats, t *infoText) {
+	t.bytes("disk_used", e.DiskUsed)
+	t.bytes("maxdisk", e.MaxDisk)
 	t.int("aof_current_size", e.DiskBytes)
 	t.int("aof_base_size", e.LiveBytes)
 	t.int("aof_pending_rewrite", 0)

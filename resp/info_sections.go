@@ -137,7 +137,7 @@ func infoMemory(c *client, t *infoText) {
 	t.int("rss_overhead_bytes", anonymous-m.resident())
 	t.float("mem_fragmentation_ratio", ratio(anonymous, used), 2)
 	t.int("mem_fragmentation_bytes", anonymous-used)
-	t.int("mem_not_counted_for_evict", u.data.Tail)
+	t.int("mem_not_counted_for_evict", u.data.Tail+u.data.Cache)
 	t.int("mem_replication_backlog", 0)
 	t.int("mem_total_replication_buffers", 0)
 	t.int("mem_clients_slaves", 0)

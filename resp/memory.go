@@ -49,6 +49,12 @@ func (m *memoryUsed) total() int64 {
 	return m.base + m.clients + d.Fixed + d.Keys + d.Collections + d.Expiry + d.Cache + d.Tail
 }
 
+// MemoryUsed is the memory that is held, in bytes, garbage not included.
+func (s *Server) MemoryUsed() int64 {
+	m := s.memoryUsed()
+	return m.total() + m.data.Holes
+}
+
 // overhead is the part of total that is not for the sake of any key.
 func (m *memoryUsed) overhead() int64 { return m.base + m.clients + m.data.Fixed + m.data.Tail }
 

@@ -63,6 +63,7 @@ type Settings struct {
 	MergeRate        int64 // bytes a second; 0: no limit
 	ScrubSec         int64 // between two background checks; 0: never
 	ExpireEffort     int64
+	MaxDisk          int64 // bytes; 0: no limit
 	MaxMemory        int64
 	MaxMemoryPolicy  string
 	MaxMemorySamples int64

@@ -48,6 +48,7 @@ var (
 	ErrCorrupt      = engine.ErrCorrupt
 	ErrTooLarge     = engine.ErrTooLarge
 	ErrNoSpace      = engine.ErrNoSpace
+	ErrDiskLimit    = engine.ErrDiskLimit
 	ErrFailed       = engine.ErrFailed
 	ErrMergeRunning = engine.ErrMergeRunning
 )

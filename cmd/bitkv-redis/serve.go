@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -32,7 +31,6 @@ func (p *process) serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	tuneRuntime(config)
 	cfg := config.Load()
 	p.banner(cfg)
 	log.Warn("bitkv-redis is starting", "version", versionString(), "go", runtime.Version(),
@@ -57,6 +55,7 @@ func serveWith(config *resp.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	defer paceCollector(config, server)()
 	s := &service{log: log, config: config, server: server, stop: make(chan os.Signal, 2), opened: make(chan opening, 1)}
 	signal.Notify(s.stop, syscall.SIGINT, syscall.SIGTERM)
 	signal.Ignore(syscall.SIGHUP)
@@ -82,31 +81,6 @@ func (p *process) logger(config *resp.Config) (*slog.Logger, error) {
 		return nil, err
 	}
 	return newLogger(file, cfg.LogFormat, level), nil
-}
-
-// tuneRuntime sets the garbage collector as the configuration says. What is at
-// its default is left to the environment (GOGC, GOMEMLIMIT).
-func tuneRuntime(config *resp.Config) {
-	apply := func(old, cfg *resp.Settings) error {
-		if cfg.GoGC != old.GoGC {
-			percent := int(cfg.GoGC)
-			if percent == 0 {
-				percent = -1
-			}
-			debug.SetGCPercent(percent)
-		}
-		if cfg.GoMemLimit != old.GoMemLimit {
-			limit := cfg.GoMemLimit
-			if limit == 0 {
-				limit = 1<<63 - 1
-			}
-			debug.SetMemoryLimit(limit)
-		}
-		return nil
-	}
-	// It cannot fail.
-	_ = apply(resp.NewConfig(nil).Load(), config.Load())
-	config.OnChange(apply, "gogc", "go-memlimit")
 }
 
 // service is a running server and its data.

@@ -1,0 +1,175 @@
+package engine
+
+import (
+	"errors"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A limit on what the directory takes on the disk. It works like a full disk whose
+// end is known: what would need more room is refused with ErrDiskLimit, before
+// anything is changed; transactions that only delete, and merges, which give room
+// back, are not. Room that is reserved for the log counts as taken, so that the
+// limit is that of the disk and not of the bytes in use; a merge may go over it by
+// what it copies, until it removes what it copied from.
+
+// ErrDiskLimit is returned for a write when the directory takes as much of the
+// disk as DB.SetMaxDisk allows. Deleting and merging go on.
+var ErrDiskLimit = errors.New("engine: the limit on disk use is reached")
+
+// diskLookEvery is how long what is on the disk is believed to be as it was seen.
+const diskLookEvery = 100 * time.Millisecond
+
+// While the limit is reached a merge begins by itself with much less garbage than
+// otherwise: any that is worth it.
+const fullMergeRatio = 0.1
+
+// diskLimit is the limit and what is known of the disk.
+type diskLimit struct {
+	db    *DB
+	limit atomic.Int64 // 0: none
+	used  atomic.Int64 // when last looked, and what was reserved since
+	grown atomic.Int64 // what files grew by since Open without being reserved
+	since atomic.Int64 // grown, when last looked
+	full  atomic.Bool  // the last write that needed room was refused
+
+	mu     sync.Mutex // held by the one who looks; guards following
+	looked time.Time
+}
+
+// SetMaxDisk limits what the directory may take on the disk, in bytes; 0 means no
+// limit. See ErrDiskLimit.
+func (db *DB) SetMaxDisk(bytes int64) {
+	if db.disk.limit.Swap(bytes) == bytes {
+		return
+	}
+	db.disk.full.Store(false)
+	db.disk.look(0)
+}
+
+// DiskUsed returns what the files of the directory take on the disk, reserved room
+// included, as it was no more than a moment ago.
+func (db *DB) DiskUsed() int64 {
+	db.disk.look(diskLookEvery)
+	return db.disk.estimate()
+}
+
+// look brings used up to date, unless that was done since maxAge.
+func (d *diskLimit) look(maxAge time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if maxAge > 0 && time.Since(d.looked) < maxAge {
+		return
+	}
+	grown := d.grown.Load()
+	used, err := d.db.directoryBytes()
+	if err != nil {
+		d.db.opt.Logger.Warn("look what is on the disk", "err", err)
+		return
+	}
+	d.used.Store(used)
+	d.since.Store(grown)
+	d.looked = time.Now()
+}
+
+// directoryBytes adds up the lengths of the files in the directory, which are what
+// is reserved for them. One that goes meanwhile counts nothing.
+func (db *DB) directoryBytes() (sum int64, err error) {
+	fs := db.opt.FS
+	names, err := fs.List(db.dir)
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range names {
+		f, err := fs.Open(filepath.Join(db.dir, name), true)
+		if isNotExist(err) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		n, err := f.Size()
+		if err := errors.Join(err, f.Close()); err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// estimate is what is on the disk now.
+func (d *diskLimit) estimate() int64 {
+	return d.used.Load() + d.grown.Load() - d.since.Load()
+}
+
+// refuses reports whether n more bytes may not be written. It costs two loads.
+func (d *diskLimit) refuses(n int64) bool {
+	limit := d.limit.Load()
+	if limit == 0 {
+		return false
+	}
+	return d.estimate()+d.grows(n) > limit
+}
+
+// grows returns by how much n more bytes make the files longer.
+func (d *diskLimit) grows(n int64) int64 {
+	if !d.db.opt.NoPreallocate {
+		return 0 // there is room for them already, which counts
+	}
+	return n
+}
+
+// check looks again, and returns ErrDiskLimit if files may not grow by n.
+func (d *diskLimit) check(n int64) error {
+	d.look(diskLookEvery)
+	limit := d.limit.Load()
+	reached := limit != 0 && d.estimate()+n > limit
+	if d.full.Swap(reached) != reached {
+		d.db.opt.Logger.Warn("the limit on disk use", "reached", reached, "limit", limit, "used", d.estimate())
+	}
+	if reached {
+		return ErrDiskLimit
+	}
+	return nil
+}
+
+// room returns how much of want bytes may be reserved: want, or need if that is all
+// there is room for. small says that the limit is not for it.
+func (d *diskLimit) room(have, need, want int64, small bool) (to int64, err error) {
+	limit := d.limit.Load()
+	if small || limit == 0 || d.estimate()+want-have <= limit {
+		return want, nil
+	}
+	return need, d.check(need - have)
+}
+
+// wrote counts a frame in a file where no room is reserved.
+func (d *diskLimit) wrote(n int64) {
+	if d.db.opt.NoPreallocate {
+		d.grown.Add(n)
+	}
+}
+
+// reserved counts room that was reserved.
+func (d *diskLimit) reserved(n int64) { d.used.Add(n) }
+
+// reached reports whether writes are refused.
+func (d *diskLimit) reached() bool { return d.limit.Load() != 0 && d.full.Load() }
+
+// sealForMerge ends the active file if writes are refused and merging it would give
+// room back: it is never an input of a merge.
+func (db *DB) sealForMerge() error {
+	if !db.disk.reached() {
+		return nil
+	}
+	db.log.mu.Lock()
+	f := db.log.active
+	db.log.mu.Unlock()
+	total, live := f.total.Load(), f.live.Load()
+	if total == 0 || float64(total-live) < fullMergeRatio*float64(total) {
+		return nil
+	}
+	return db.rotateAndSeal()
+}

@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+)
+
+// fillDisk puts keys until the limit refuses one, and returns how many it took.
+func fillDisk(t *testing.T, db *DB, from int) (next int) {
+	t.Helper()
+	value := make([]byte, 1000)
+	for i := from; ; i++ {
+		err := db.Put(fmt.Appendf(nil, "key:%06d", i), value)
+		switch {
+		case errors.Is(err, ErrDiskLimit):
+			return i
+		case err != nil:
+			t.Fatalf("Put: %v", err)
+		case i-from > 50_000:
+			t.Fatal("the limit refuses nothing")
+		}
+	}
+}
+
+func TestDiskLimit(t *testing.T) {
+	for _, noPreallocate := range []bool{false, true} {
+		t.Run(fmt.Sprintf("NoPreallocate=%v", noPreallocate), func(t *testing.T) { testDiskLimit(t, noPreallocate) })
+	}
+}
+
+func testDiskLimit(t *testing.T, noPreallocate bool) {
+	t.Helper()
+	const limit = 8 << 20
+	db := mustOpen(t, t.TempDir(), Options{
+		DataFileBytes: 1 << 20, MergeDeadBytes: -1, ScrubInterval: -1, NoPreallocate: noPreallocate,
+	})
+	defer mustClose(t, db)
+	used := func() int64 {
+		db.disk.look(0)
+		return db.DiskUsed()
+	}
+	db.SetMaxDisk(limit)
+	taken := fillDisk(t, db, 0)
+	// What is reserved, and hint files, which are written later, take a part.
+	if taken < 4000 || taken > 8400 {
+		t.Errorf("%d values of 1000 bytes were taken", taken)
+	}
+	if n := used(); n > limit+1<<20 {
+		t.Errorf("%d bytes are on the disk, the limit is %d", n, limit)
+	}
+	if st := db.Stats(); st.MaxDisk != limit || st.DiskUsed < limit/2 {
+		t.Errorf("stats: used %d, limit %d", st.DiskUsed, st.MaxDisk)
+	}
+	if _, err := db.Get([]byte("key:000000")); err != nil {
+		t.Errorf("Get: %v", err)
+	}
+	for i := range taken / 2 {
+		if err := db.Delete(fmt.Appendf(nil, "key:%06d", i)); err != nil {
+			t.Fatalf("Delete: %v", err)
+		}
+	}
+	if err := db.Merge(context.Background(), 0); err != nil {
+		t.Fatalf("Merge: %v", err)
+	}
+	if n := used(); n > limit*3/4 {
+		t.Errorf("%d bytes are on the disk after the merge", n)
+	}
+	if more := fillDisk(t, db, taken) - taken; more < taken/4 {
+		t.Errorf("%d more values were taken after half of %d were deleted", more, taken)
+	}
+	db.SetMaxDisk(0)
+	if err := db.Put([]byte("k"), make([]byte, 100_000)); err != nil {
+		t.Errorf("Put without a limit: %v", err)
+	}
+}
+
+// When the limit is reached, a merge begins by itself, whatever file the garbage is in.
+func TestDiskLimitStartsMerges(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), Options{DataFileBytes: 8 << 20, ScrubInterval: -1, NoPreallocate: true})
+	defer mustClose(t, db)
+	db.SetMaxDisk(6 << 20) // of which RESERVE takes a third
+	taken := fillDisk(t, db, 0)
+	for i := range taken / 2 {
+		if err := db.Delete(fmt.Appendf(nil, "key:%06d", i)); err != nil {
+			t.Fatalf("Delete: %v", err)
+		}
+	}
+	waitFor(t, "there is room again", func() bool { return db.Put([]byte("k"), make([]byte, 1000)) == nil })
+}
