@@ -29,23 +29,25 @@ type warmKey struct {
 // caches of the processor, so that commands on them that follow at once do not
 // wait for memory one after the other. It changes nothing and promises nothing: a
 // key whose shard is being written is skipped, and with IndexPlar it does
-// nothing. It pays from about 4 keys on. It does not allocate. A goroutine may
-// call it while it has a transaction open.
-func (db *DB) Warm(space int, keys [][]byte) {
+// nothing. values says that the values will be read: then their records are asked
+// for as well, where they are in memory (for what is only replaced that would be
+// wasted). It pays from about 4 keys on. It does not allocate. A goroutine may call
+// it while it has a transaction open.
+func (db *DB) Warm(space int, keys [][]byte, values bool) {
 	if db.opt.Index != IndexART {
 		return
 	}
 	var group [warmGroup]warmKey
 	for len(keys) > 0 {
 		n := min(len(keys), warmGroup)
-		db.warmGroup(space, keys[:n], group[:n])
+		db.warmGroup(space, keys[:n], group[:n], values)
 		keys = keys[n:]
 	}
 }
 
 // warmGroup is Warm for as many keys as group has places. A shard may be locked
 // for several of the keys: that cannot deadlock, for nothing here waits.
-func (db *DB) warmGroup(space int, keys [][]byte, group []warmKey) {
+func (db *DB) warmGroup(space int, keys [][]byte, group []warmKey, values bool) {
 	for i, key := range keys {
 		w := &group[i]
 		*w = warmKey{key: key, shard: db.ShardOf(key)}
@@ -69,12 +71,48 @@ func (db *DB) warmGroup(space int, keys [][]byte, group []warmKey) {
 			}
 		}
 	}
+	if values {
+		files := db.files.Load()
+		for i := range group {
+			if w := &group[i]; w.ref != 0 {
+				files.prefetch(w.table.slots.cell(w.ref.slot()), len(w.key))
+			}
+		}
+	}
 	for i := range group {
 		if w := &group[i]; w.table != nil {
 			db.shards[w.shard].mu.RUnlock()
 		}
 	}
 }
+
+// prefetch begins to load the record of an entry from the memory map of its file. A
+// page that is not in memory stays where it is: the processor gives the request up.
+func (s *fileSet) prefetch(c *cell, keyLen int) {
+	if c.flags()&flagInline != 0 {
+		return
+	}
+	loc := c.loc()
+	f := s.get(loc.file())
+	if f == nil {
+		return
+	}
+	m := f.mapped.Load()
+	if m == nil {
+		return
+	}
+	n := min(keyLen+int(c[cellSize]), warmRecordBytes)
+	for at := loc.offset(); at < loc.offset()+int64(n) && at < int64(len(*m)); at += cacheLineBytes {
+		prefetch(unsafe.Pointer(&(*m)[at]))
+	}
+}
+
+const (
+	cacheLineBytes = 64
+	// warmRecordBytes is how much of a record is asked for: what follows is read in
+	// order, which the processor foresees.
+	warmRecordBytes = 256
+)
 
 // step goes one node further down and begins to load what is there.
 func (w *warmKey) step() {

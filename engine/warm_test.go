@@ -28,10 +28,10 @@ func TestWarm(t *testing.T) {
 	indexes(t, func(t *testing.T, index IndexType) {
 		t.Helper()
 		for _, shards := range []int{1, 64} {
-			db := mustOpen(t, t.TempDir(), Options{Index: index, Shards: shards, Spaces: 2})
+			db := mustOpen(t, t.TempDir(), Options{Index: index, Shards: shards, Spaces: 2, NoMmap: shards == 64})
 			there, missing := warmTestKeys()
 			for i, key := range there {
-				if err := db.Put(key, fmt.Append(nil, i)); err != nil {
+				if err := db.Put(key, fmt.Appendf(nil, "value %d", i)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -46,17 +46,17 @@ func TestWarm(t *testing.T) {
 			keys := append(append([][]byte{}, there...), missing...)
 			rand.New(rand.NewPCG(1, 2)).Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 			for n := range 40 {
-				db.Warm(0, keys[:n])
+				db.Warm(0, keys[:n], n%2 == 0)
 			}
-			db.Warm(1, keys)
-			if got := testing.AllocsPerRun(10, func() { db.Warm(0, keys) }); got != 0 {
+			db.Warm(1, keys, true)
+			if got := testing.AllocsPerRun(10, func() { db.Warm(0, keys, true) }); got != 0 {
 				t.Errorf("%v allocations, want 0", got)
 			}
 			if got := db.Len(0); got != len(there) {
 				t.Errorf("%d keys after it, want %d", got, len(there))
 			}
 			for i, key := range there {
-				if got, err := db.Get(key); err != nil || string(got) != fmt.Sprint(i) {
+				if got, err := db.Get(key); err != nil || string(got) != fmt.Sprintf("value %d", i) {
 					t.Fatalf("key %d is %q, %v", i, got, err)
 				}
 			}
@@ -97,10 +97,10 @@ func TestWarmBesideWriters(t *testing.T) {
 	if err := tx.Put(0, keys[0], Meta{}, nil); err != nil {
 		t.Fatal(err)
 	}
-	db.Warm(0, keys)
+	db.Warm(0, keys, true)
 	tx.Rollback()
 	tx = db.Begin(&set, false)
-	db.Warm(0, keys)
+	db.Warm(0, keys, true)
 	tx.Rollback()
 
 	var writers, warmers sync.WaitGroup
@@ -111,7 +111,7 @@ func TestWarmBesideWriters(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				db.Warm(0, keys)
+				db.Warm(0, keys, true)
 			}
 		}
 	})

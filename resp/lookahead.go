@@ -34,6 +34,7 @@ type lookahead struct {
 	args  [][]byte
 	keys  [][]byte // that are worth warming
 	db    int      // of keys
+	write bool     // one of the commands writes
 }
 
 // reset makes room. Commands that framers have not run yet stay good.
@@ -41,7 +42,7 @@ func (l *lookahead) reset() {
 	if cap(l.args) > 4*aheadArgs {
 		l.args = nil
 	}
-	l.cmds, l.args, l.keys = l.cmds[:0], l.args[:0], l.keys[:0]
+	l.cmds, l.args, l.keys, l.write = l.cmds[:0], l.args[:0], l.keys[:0], false
 }
 
 // addKeys notes the keys of a command.
@@ -49,6 +50,7 @@ func (l *lookahead) addKeys(cmd *command, args [][]byte) {
 	if cmd == nil || cmd.first == 0 {
 		return
 	}
+	l.write = l.write || cmd.flags&flagWrite != 0
 	last := cmd.last
 	if last < 0 {
 		last += len(args)
@@ -65,13 +67,14 @@ func (l *lookahead) addKeys(cmd *command, args [][]byte) {
 // full reports that no more commands shall be added before these have run.
 func (l *lookahead) full() bool { return len(l.keys) >= aheadKeys || len(l.args) >= aheadArgs }
 
-// warm warms the keys.
+// warm warms the keys, and their values if they are but read: what a command that
+// writes replaces, it seldom looks at.
 func (l *lookahead) warm(s *Server) {
 	if len(l.keys) < leastWarmKeys {
 		return
 	}
 	if store := s.loadedStore(); store != nil && store.Size(l.db) >= leastWarmSize {
-		store.Warm(l.db, l.keys)
+		store.Warm(l.db, l.keys, !l.write)
 	}
 }
 

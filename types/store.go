@@ -143,8 +143,8 @@ func (s *Store) AddKey(set *ShardSet, key []byte) { set.Add(s.eng.ShardOf(key)) 
 
 // Warm brings what the keydir holds for keys of a database into the caches of the
 // processor: for the keys of commands that come one after another at once. It
-// changes nothing; see engine.DB.Warm.
-func (s *Store) Warm(db int, keys [][]byte) { s.eng.Warm(keySpace(db), keys) }
+// changes nothing. values says that the values will be read; see engine.DB.Warm.
+func (s *Store) Warm(db int, keys [][]byte, values bool) { s.eng.Warm(keySpace(db), keys, values) }
 
 // ShardOf is the shard of a key, for BeginShard.
 func (s *Store) ShardOf(key []byte) int { return s.eng.ShardOf(key) }
