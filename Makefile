@@ -10,6 +10,7 @@ UNITS         ?=
 BENCH         ?=
 MODEL         ?= 1000000
 CUTS          ?= 20
+MUTANTS       ?=
 SECONDS       ?= 120
 
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -31,7 +32,7 @@ DRIVEN        := Transcripts|GoRedis|BadInput|MaxClients|RedisCLI
 QUICK_UNITS   := type/string type/incr type/hash type/set protocol quit
 
 .DEFAULT_GOAL := help
-.PHONY: help build release run test race fuzz crash powerloss soak connections diff model clients redis-suite bench bench-full lint fmt check deps clean
+.PHONY: help build release run test race fuzz crash powerloss soak connections mutants diff model clients redis-suite bench bench-full lint fmt check deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +87,9 @@ soak: deps ## a long run in which nothing may grow; SECONDS=120
 
 connections: deps ## 10,000 connections, a tenth of which read nothing; needs ulimit -n 12000
 	BITKV_CONNECTIONS=10000 BITKV_CONNECTIONS_SECONDS=10 $(GO) test -count=1 -v -run 'TestConnections' ./tests
+
+mutants: ## plant bugs in a copy, one at a time, and see that the tests notice; MUTANTS=B01,R05
+	$(GO) run ./scripts/mutants -only '$(MUTANTS)'
 
 diff: deps ## random commands against redis-server; BITKV_DIFF_COMMANDS=200000
 	$(GO) test -count=1 -timeout 120m -v -run Differential ./tests
