@@ -286,6 +286,11 @@ type want struct {
 // checking the record's checksum, kind, key and length. A fault of the memory
 // map (the file was cut, or the disk cannot read it) is an error as well.
 func (d *dataFile) appendRecordValue(dst []byte, offset int64, w *want) (_ []byte, err error) {
+	if offset >= d.flushed.Load() {
+		if b := d.tailView(offset, maxRecordOverhead+len(w.key)+w.valueLen); b != nil {
+			return appendWanted(dst, b, d, offset, w)
+		}
+	}
 	if d.mapped.Load() != nil {
 		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 		defer func() {
