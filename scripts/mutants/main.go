@@ -92,7 +92,7 @@ func (m *mutant) try(dir string) error {
 	if err := os.WriteFile(path, []byte(strings.Replace(string(text), m.gone, m.come, 1)), 0o644); err != nil {
 		return err
 	}
-	test := exec.Command("go", "test", "-count=1", "-timeout", "3m", "-run", m.tests, m.pkg)
+	test := exec.Command("go", "test", "-count=1", "-timeout", "90s", "-run", m.tests, m.pkg)
 	test.Dir = dir
 	out, testErr := test.CombinedOutput()
 	if err := os.WriteFile(path, text, 0o644); err != nil {
