@@ -54,6 +54,7 @@ test: deps build ## vet and every test; installs redis-server and other tools if
 	$(GO) vet ./...
 	$(GO) test -timeout 20m $(UNIT)
 	BITKV_TEST_DRIVER=net $(GO) test -timeout 20m ./resp
+	BITKV_TEST_COLD=1 $(GO) test -timeout 20m ./resp
 	$(GO) test -count=1 -timeout 20m ./tests
 	BITKV_TEST_ARGS='--io-driver net' $(GO) test -count=1 -timeout 20m -run '$(DRIVEN)' ./tests
 	$(MAKE) fuzz FUZZTIME=2000x

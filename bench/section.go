@@ -57,6 +57,7 @@ func sections() []*section {
 		memorySection(),
 		latencySection(),
 		bigSection(),
+		coldSection(),
 		cacheSection(),
 	}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -204,6 +205,10 @@ func (p *coldReader) enqueue(reads []coldRead) {
 	}
 }
 
+// ColdReads is how many values have been read from the disk for transactions that
+// must not wait for it. It is cheap.
+func (db *DB) ColdReads() int64 { return db.cold.reads.Load() }
+
 // SetColdReaders changes how many goroutines at most wait for the disk.
 // REQUIRES: 1 <= n.
 func (db *DB) SetColdReaders(n int) { db.cold.limit.Store(int32(min(n, maxColdReaders))) }
@@ -225,6 +230,9 @@ func (p *coldReader) run() {
 		}
 		p.mu.Unlock()
 		p.read(r)
+		// A goroutine that goes from one short system call to the next keeps its
+		// processor for 10 ms, and whoever serves clients waits for one.
+		runtime.Gosched()
 	}
 }
 

@@ -88,7 +88,7 @@ type Options struct {
 	// immutable file (see DB.Scrub). Default a week; negative means never.
 	ScrubInterval time.Duration
 	// ColdReaders is how many goroutines at most wait for the disk for
-	// transactions that must not (Tx.NoWait). Default 64.
+	// transactions that must not (Tx.NoWait). Default 32.
 	ColdReaders int
 	// ValueCacheBytes is the size of the cache of values that they have read.
 	// Default 0: none.
@@ -134,7 +134,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.ScrubInterval, 7*24*time.Hour)
 	setDefault(&o.load, defaultLoadLimits)
 
-	setDefault(&o.ColdReaders, 64)
+	setDefault(&o.ColdReaders, 32)
 	if o.ShardOf == nil {
 		o.ShardOf = hashKey
 	}

@@ -1,6 +1,10 @@
 package resp
 
 import (
+	"os"
+	"runtime"
+	"time"
+
 	"bitkv/types"
 )
 
@@ -151,4 +155,48 @@ func (c *client) tryRead(cmd *command, args [][]byte) bool {
 	c.tx.Abandon()
 	c.tx = nil
 	return true
+}
+
+// coldProcs gives the scheduler twice the processors while the disk is busy. A
+// goroutine that waits in a system call keeps its processor (of GOMAXPROCS) until a
+// watchdog takes it away, tens of microseconds later: about as long as a fast disk
+// takes for a read. With two processors and no more, 50,000 values a second were
+// read where the disk had 97,000, and both processors of the machine were idle for
+// half of the time; with four, 75,000. Changing the number stops the world, for less
+// than a millisecond.
+type coldProcs struct {
+	reads int64
+	until time.Time
+	base  int // what GOMAXPROCS was; 0: it has not been raised
+}
+
+const (
+	// coldProcsReads is how many reads between two ticks raise the number, and
+	// coldProcsFor for how long after the last such tick it stays.
+	coldProcsReads = 100
+	coldProcsFor   = 10 * time.Second
+)
+
+// tick looks at how many reads there have been.
+func (p *coldProcs) tick(now time.Time, reads int64) {
+	busy := reads-p.reads >= coldProcsReads
+	p.reads = reads
+	switch {
+	case busy:
+		p.until = now.Add(coldProcsFor)
+		if p.base == 0 && os.Getenv("GOMAXPROCS") == "" { // whoever set it knows better
+			p.base = runtime.GOMAXPROCS(0)
+			runtime.GOMAXPROCS(2 * p.base)
+		}
+	case now.After(p.until):
+		p.restore()
+	}
+}
+
+// restore puts the number back.
+func (p *coldProcs) restore() {
+	if p.base != 0 {
+		runtime.GOMAXPROCS(p.base)
+		p.base = 0
+	}
 }

@@ -2,8 +2,10 @@ package resp
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"bitkv/types"
 )
@@ -242,4 +244,27 @@ func TestColdDamage(t *testing.T) {
 	}
 	fs.damaged.Store(false)
 	c.want("GET key", "$10\r\n"+long("a")+"\r\n")
+}
+
+// TestColdProcs: the scheduler has more processors while values are read from the
+// disk, and as many as before afterwards.
+func TestColdProcs(t *testing.T) {
+	t.Setenv("GOMAXPROCS", "")
+	base, now := runtime.GOMAXPROCS(0), time.Now()
+	var p coldProcs
+	defer p.restore()
+	for _, step := range []struct {
+		after time.Duration
+		reads int64
+		want  int
+	}{
+		{0, 1, base}, {time.Second, 1000, 2 * base}, {time.Second, 2000, 2 * base},
+		{5 * time.Second, 2001, 2 * base}, {6 * time.Second, 2001, base}, {time.Second, 2001, base},
+	} {
+		now = now.Add(step.after)
+		p.tick(now, step.reads)
+		if got := runtime.GOMAXPROCS(0); got != step.want {
+			t.Errorf("after %d reads: %d processors, want %d", step.reads, got, step.want)
+		}
+	}
 }

@@ -318,7 +318,7 @@ var storageDirectives = []directive{
 		doc:    "Memory, at most, for values that had to be read from the disk; it is taken as they are, and no more than an eighth of maxmemory. 0 means none. See docs/larger-than-memory.md. (bitkv's own.)",
 	},
 	{
-		name: "cold-readers", kind: intKind{1, 4096}, def: "64",
+		name: "cold-readers", kind: intKind{1, 4096}, def: "32",
 		access: field(func(s *Settings) *int64 { return &s.ColdReaders }),
 		doc:    "How many reads of values that are not in memory the disk is given at a time. See docs/larger-than-memory.md. (bitkv's own.)",
 	},

@@ -182,6 +182,8 @@ func (s *Server) cron() {
 	const tick = 100 * time.Millisecond
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
+	var procs coldProcs
+	defer procs.restore()
 	for n := 1; ; n++ {
 		select {
 		case <-s.stop:
@@ -189,6 +191,9 @@ func (s *Server) cron() {
 		case now := <-ticker.C:
 			s.setClock(now)
 			s.admin.tick(now)
+			if store := s.loadedStore(); store != nil {
+				procs.tick(now, store.Engine().ColdReads())
+			}
 			if n%int(time.Second/tick) == 0 {
 				s.checkClients(now.UnixMilli())
 			}
