@@ -30,10 +30,13 @@ const (
 	// gcPause is the least time between two cycles that are started here.
 	gcPause = 2 * time.Second
 	// A surplus of memory over what is used, of a share of it and at least
-	// surplusFloor, that lasts for surplusLasts, is given back to the system.
+	// surplusFloor, that lasts for surplusLasts without a cycle of the collector is
+	// given back to the system. That holds everything up for some ten milliseconds,
+	// so it is not done while there is much going on, nor often.
 	surplusPercent = 20
 	surplusFloor   = 48 << 20
 	surplusLasts   = 3 * time.Second
+	surplusPause   = 20 * time.Second
 	// limitShare is what the memory limit of the runtime is above maxmemory, at
 	// least limitFloor: buffers of the log, what the runtime itself needs, garbage.
 	limitShare = 0.25
@@ -75,6 +78,8 @@ type collectorPacer struct {
 	limit      int64
 	lastForced time.Time
 	lastUsed   int64     // used memory when a cycle was last started here
+	cycles     int64     // of the collector, when the surplus began
+	freed      time.Time // when memory was last given back
 	lastFreed  int64     // used memory when memory was last given back
 	surplus    time.Time // since when there is a surplus; the zero time: there is none
 }
@@ -125,10 +130,10 @@ func (p *collectorPacer) look(now time.Time) {
 	switch {
 	case !hasSurplus(residentHeap(), used):
 		p.surplus = time.Time{}
-	case p.surplus.IsZero():
-		p.surplus = now
-	case now.Sub(p.surplus) > surplusLasts && used != p.lastFreed:
-		p.surplus, p.lastFreed = time.Time{}, used
+	case p.surplus.IsZero() || readMetric(cyclesMetric) != p.cycles:
+		p.surplus, p.cycles = now, readMetric(cyclesMetric)
+	case now.Sub(p.surplus) > surplusLasts && used != p.lastFreed && now.Sub(p.freed) > surplusPause:
+		p.surplus, p.lastFreed, p.freed = time.Time{}, used, now
 		debug.FreeOSMemory()
 	}
 }
@@ -152,6 +157,9 @@ func differs(percent, set int) bool {
 func wantsCollection(live, used, gogc int64) bool {
 	return live-used > max(gcFloorBytes, live*max(gogc, 10)/100)
 }
+
+// cyclesMetric counts the cycles of the collector.
+const cyclesMetric = "/gc/cycles/total:gc-cycles"
 
 // liveHeap is what the last cycle found in use.
 func liveHeap() int64 { return readMetric("/gc/heap/live:bytes") }
