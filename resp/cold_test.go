@@ -258,8 +258,12 @@ func TestColdProcs(t *testing.T) {
 		reads int64
 		want  int
 	}{
-		{0, 1, base}, {time.Second, 1000, 2 * base}, {time.Second, 2000, 2 * base},
-		{5 * time.Second, 2001, 2 * base}, {6 * time.Second, 2001, base}, {time.Second, 2001, base},
+		{0, 1, base},
+		{time.Second, 1000, 2 * base},
+		{time.Second, 2000, 2 * base},
+		{5 * time.Second, 2001, 2 * base},
+		{6 * time.Second, 2001, base},
+		{time.Second, 2001, base},
 	} {
 		now = now.Add(step.after)
 		p.tick(now, step.reads)
