@@ -43,7 +43,7 @@
 //	memory.go      what all of that takes, counted as it changes
 //	log.go         the tail, group commit, what a failed write leads to
 //	work.go        the log's background work; rescue.go: after a failed sync
-//	record.go      records and frames; header.go, footer.go, hint.go, manifest.go,
+//	record.go      records and frames; header.go, footer.go, hint*.go, manifest.go,
 //	               syncmark.go: all other bytes on the disk
 //	datafile.go    one data file: names, reads, scans; fileset.go: all of them
 //	recovery.go    Open: what is good, what is cut, what is refused; load*.go: the

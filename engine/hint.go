@@ -155,19 +155,28 @@ func (h *hintDecoder) next(r *loadRecord) bool {
 	return !f.bad
 }
 
+// hintHeader returns the header of the hint file of a data file.
+func hintHeader(m *fileMeta, uuid [16]byte) []byte {
+	h := fileHeader{magic: magicHint, number: m.number, uuid: uuid, salt: m.salt, kind: m.kind, createdMs: m.createdMs}
+	return h.encode()
+}
+
+// appendHintTrailer appends the trailer of a hint file to b. crc is that of the entries.
+func appendHintTrailer(b []byte, m *fileMeta, entries uint64, crc uint32) []byte {
+	le := binary.LittleEndian
+	from := len(b)
+	b = le.AppendUint64(b, uint64(m.dataEnd))
+	b = le.AppendUint64(b, entries)
+	b = le.AppendUint32(b, crc)
+	return le.AppendUint32(b, crc32.Update(saltCRC(m.salt), castagnoli, b[from:]))
+}
+
 // encodeHint returns the hint file of a data file with the given entries.
 func encodeHint(m *fileMeta, uuid [16]byte, h *hintEncoder) []byte {
-	header := fileHeader{magic: magicHint, number: m.number, uuid: uuid, salt: m.salt, kind: m.kind, createdMs: m.createdMs}
-	salted := saltCRC(m.salt)
 	b := make([]byte, 0, fileHeaderBytes+len(h.b)+hintTrailerBytes)
-	b = append(b, header.encode()...)
+	b = append(b, hintHeader(m, uuid)...)
 	b = append(b, h.b...)
-	le := binary.LittleEndian
-	trailer := len(b)
-	b = le.AppendUint64(b, uint64(m.dataEnd))
-	b = le.AppendUint64(b, h.entries)
-	b = le.AppendUint32(b, crc32.Update(salted, castagnoli, h.b))
-	return le.AppendUint32(b, crc32.Update(salted, castagnoli, b[trailer:]))
+	return appendHintTrailer(b, m, h.entries, crc32.Update(saltCRC(m.salt), castagnoli, h.b))
 }
 
 // hintTrailer is the end of a hint file.
@@ -215,41 +224,6 @@ func decodeHint(b []byte, name string) (h fileHeader, entries []byte, dataEnd in
 		return h, nil, 0, 0, corrupt(fileHeaderBytes, reasonHintChecksum)
 	}
 	return h, entries, t.dataEnd, t.records, nil
-}
-
-// writeHint makes the hint file of an immutable file, by reading that once more.
-// The name appears by a rename, so the file is whole if it is there; if it is not,
-// the next Open reads the data file instead.
-func (db *DB) writeHint(f *dataFile) error {
-	meta := f.meta
-	var h hintEncoder
-	end, reason, err := f.scanFrames(fileHeaderBytes, meta.dataEnd, func(fr *frame) error {
-		if _, err := fr.checkRecords(); err != nil {
-			return err
-		}
-		return fr.eachRecord(func(r *record, seq uint64, offset int64, _ int) error {
-			h.add(r, seq, offset)
-			return nil
-		})
-	})
-	if err != nil {
-		return err
-	}
-	if reason != "" {
-		return &CorruptError{File: f.name(), Offset: end, Reason: reason}
-	}
-	name := filepath.Join(db.dir, hintFileName(f.number))
-	out, err := writeFileSynced(db.opt.FS, name+tmpSuffix, encodeHint(&meta, db.manifest.uuid, &h))
-	if err != nil {
-		return err
-	}
-	if err := out.Close(); err != nil {
-		return err
-	}
-	if err := db.opt.FS.Rename(name+tmpSuffix, name); err != nil {
-		return err
-	}
-	return db.opt.FS.SyncDir(db.dir)
 }
 
 // unsoundHintError means that a hint file has the right checksums, but an entry that

@@ -51,6 +51,43 @@ func TestHintRoundTrip(t *testing.T) {
 	}
 }
 
+// A hint file is written in pieces, whose borders do not show in it.
+func TestHintInPieces(t *testing.T) {
+	for _, entries := range []int{0, 1, 7, hintPieceBytes / 28, hintPieceBytes / 9} {
+		uuid := [16]byte{7}
+		m := fileMeta{number: 4, kind: fileLog, salt: 9, sealed: true, dataEnd: 1 << 30, records: uint64(entries)}
+		fs := OSFS()
+		name := filepath.Join(t.TempDir(), "hint")
+		f, err := fs.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all hintEncoder
+		w := newHintWriter(f, &m, uuid)
+		for i := range entries {
+			r := record{kind: kindPut, key: fmt.Appendf(nil, "key:%012d", i), value: []byte("12345678")[:i%9]}
+			offset := int64(fileHeaderBytes + frameHeaderBytes + 100*i)
+			all.add(&r, uint64(i), offset)
+			if err := w.add(&r, uint64(i), offset); err != nil {
+				t.Fatal(err)
+			}
+			if n := cap(w.entries.b); n > 2*hintPieceBytes {
+				t.Fatalf("%d bytes are held", n)
+			}
+		}
+		if err := errors.Join(w.finish(), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := encodeHint(&m, uuid, &all); !bytes.Equal(got, want) {
+			t.Errorf("%d entries: got %d bytes, want %d, or others", entries, len(got), len(want))
+		}
+	}
+}
+
 func TestHintDamage(t *testing.T) {
 	_, _, b := hintOf()
 	for i := range b {
