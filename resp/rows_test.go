@@ -180,7 +180,8 @@ func TestR07Pipeline(t *testing.T) {
 			})
 		}
 	}
-	if free > maxReadAhead {
+	// The two numbers are not read in one moment, so a byte may be counted twice.
+	if free > 2*maxReadAhead {
 		t.Errorf("the query buffer grew to %d bytes", free)
 	}
 }
