@@ -292,6 +292,7 @@ func (tx *Tx) NoWait(f *Fetch) {
 }
 
 // MustWait makes reads of the transaction wait for the disk again.
+// REQUIRES: none was noted since NoWait.
 func (tx *Tx) MustWait() { tx.fetch = nil }
 
 // IsCold reports whether a read of the transaction returned ErrCold: it must not be

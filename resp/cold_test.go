@@ -2,6 +2,7 @@ package resp
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 	"testing"
@@ -269,6 +270,37 @@ func TestColdProcs(t *testing.T) {
 		p.tick(now, step.reads)
 		if got := runtime.GOMAXPROCS(0); got != step.want {
 			t.Errorf("after %d reads: %d processors, want %d", step.reads, got, step.want)
+		}
+	}
+}
+
+// TestColdExecOnce: what an EXEC does outside its transaction is done once, however
+// often the EXEC has to wait for values.
+func TestColdExecOnce(t *testing.T) {
+	s, _ := coldServer(t, nil)
+	c, victim := s.dial(t), s.dial(t)
+	c.want("SET cold "+long("a"), "+OK\r\n")
+	c.want("HSET hash f 12345678", ":1\r\n")
+	id := clientIDOf(victim)
+	run(t, c, []step{
+		{"MULTI", "+OK\r\n"},
+		{"HGETALL hash", "+QUEUED\r\n"},
+		{"CLIENT KILL ID " + id, "+QUEUED\r\n"},
+		{"GET cold", "+QUEUED\r\n"},
+		{"HELLO 3", "+QUEUED\r\n"},
+	})
+	c.send("EXEC\r\n")
+	for _, want := range []string{
+		"*4\r\n*2\r\n$1\r\nf\r\n$8\r\n12345678\r\n",
+		":1\r\n",
+		"$10\r\n" + long("a") + "\r\n",
+	} {
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(c.r, got); err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

@@ -10,6 +10,7 @@ type multiQueue struct {
 	chunk []byte   // where arguments are copied to now
 	bytes int64    // of everything queued
 	flags cmdFlags // of all commands together
+	once  bool     // one of the commands must not be run twice
 }
 
 // queuedCommand is one command of a multiQueue.
@@ -41,6 +42,17 @@ func (q *multiQueue) add(cmd *command, args [][]byte) {
 	q.cmds = append(q.cmds, queuedCommand{cmd, q.args[first:len(q.args):len(q.args)]})
 	q.bytes += int64(need + 24*len(args) + 40)
 	q.flags |= cmd.flags
+	q.once = q.once || cmd.runsOnce()
+}
+
+// runsOnce reports whether a command may do something that rolling its transaction
+// back does not undo, or may say something else the second time.
+func (cmd *command) runsOnce() bool {
+	switch cmd.name {
+	case "select", "ping", "echo", "time":
+		return false
+	}
+	return !cmd.needsTx() || cmd.flags&flagAdmin != 0
 }
 
 // reset empties the queue.
@@ -54,7 +66,7 @@ func (q *multiQueue) reset() {
 		q.chunk = nil
 	}
 	q.cmds, q.args, q.chunk = q.cmds[:0], q.args[:0], q.chunk[:0]
-	q.bytes, q.flags = 0, 0
+	q.bytes, q.flags, q.once = 0, 0, false
 }
 
 // queues reports whether cmd is queued and not run: inside MULTI, all but those
@@ -84,6 +96,7 @@ func (c *client) enqueue(cmd *command, args [][]byte) {
 func (c *client) endMulti() {
 	c.unset(clientMulti | clientDirtyExec)
 	c.queue.reset()
+	c.cold.accounted = 0
 	c.queued.Store(-1)
 	c.multiMem.Store(0)
 }
@@ -161,7 +174,6 @@ func cmdExec(c *client, _ [][]byte) {
 	if c.retrying() {
 		return
 	}
-	c.cold.accounted = 0
 	c.endMulti()
 	c.unwatch()
 }
@@ -175,7 +187,7 @@ func (c *client) exec() {
 		c.execQueue()
 		return
 	}
-	mark, db, flags := len(c.buf), c.db, c.flags.Load()&uint32(execFlags)
+	mark, db := len(c.buf), c.db
 	c.beginExec()
 	if c.watcher != nil && c.watcher.DirtyAt(c.tx) {
 		c.nullArray()
@@ -183,10 +195,7 @@ func (c *client) exec() {
 		c.execQueue()
 	}
 	if c.tx.IsCold() {
-		// It will be run from its beginning, so this has to be what it was.
-		c.selectDB(db)
-		c.unset(execFlags)
-		c.set(clientFlags(flags))
+		c.selectDB(db) // it will be run from its beginning
 		for i := range c.queue.cmds {
 			c.noteKeys(c.queue.cmds[i].cmd, c.queue.cmds[i].args)
 		}
@@ -194,10 +203,8 @@ func (c *client) exec() {
 	c.endTx(mark, c.cmd, nil)
 }
 
-// execFlags are what commands within an EXEC change of the client.
-const execFlags = clientReplyOff | clientReplySkip | clientReplySkipNext | clientNoTouch | clientNoEvict
-
-// beginExec starts the transaction of an EXEC.
+// beginExec starts the transaction of an EXEC. One with a command that must not be
+// run twice waits for values that are not in memory there and then.
 func (c *client) beginExec() {
 	store := c.srv.store
 	c.shards = types.ShardSet{}
@@ -212,6 +219,9 @@ func (c *client) beginExec() {
 		c.watcher.AddKeys(&c.shards)
 	}
 	c.begin(c.queue.flags&flagsWrite != 0)
+	if c.queue.once {
+		c.tx.MustWait()
+	}
 }
 
 // execQueue runs the queued commands.

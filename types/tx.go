@@ -135,6 +135,10 @@ func (tx *Tx) Rollback() {
 // and once that has been read it can be run again, from its beginning.
 func (tx *Tx) NoWait(f *Fetch) { tx.eng.NoWait(f) }
 
+// MustWait makes the transaction wait for the disk again.
+// REQUIRES: nothing has been read by it.
+func (tx *Tx) MustWait() { tx.eng.MustWait() }
+
 // IsCold reports whether the transaction would have had to wait: nothing that it
 // returned is to be believed, and it must be ended by Abandon.
 func (tx *Tx) IsCold() bool { return tx.eng.IsCold() }
