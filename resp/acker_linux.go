@@ -80,7 +80,7 @@ func (l *eventLoop) acknowledged(seq uint64, err error) {
 
 // acknowledge makes the replies of this iteration safe to send. Clients for which
 // the disk has to be waited for are put aside.
-func (l *eventLoop) acknowledge() error {
+func (l *eventLoop) acknowledge() (failed error) {
 	if l.ackSeq == 0 {
 		return nil
 	}
@@ -99,7 +99,10 @@ func (l *eventLoop) acknowledge() error {
 			continue
 		}
 		// Some may have read only what is on the disk already.
-		if done, err := eng.TryAck(k.c.ackSeq); err == nil && !done {
+		switch done, err := eng.TryAck(k.c.ackSeq); {
+		case err != nil: // what is meant by acknowledging was changed meanwhile
+			failed = err
+		case !done:
 			k.awaits = true
 			l.awaiting = append(l.awaiting, k)
 		}
@@ -107,7 +110,7 @@ func (l *eventLoop) acknowledge() error {
 	if len(l.awaiting) > 0 {
 		l.acker.ask(seq)
 	}
-	return nil
+	return failed
 }
 
 // release finishes the clients that were put aside and need wait no longer.
