@@ -119,6 +119,7 @@ func (c *client) shrink() {
 	c.frame.shrink(0)
 	c.noteQuery()
 	c.scratch, c.keyBuf = nil, nil
+	*c.ahead = lookahead{table: c.srv.table} // what it parsed last are views of old buffers
 	if len(c.buf) == 0 {
 		c.buf = nil
 		c.replyCap.Store(0)
