@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
@@ -23,12 +24,7 @@ func (l *loadLimits) processors() int {
 // everything is applied.
 func (ld *loader) loadFiles(sealed []*loadFile, tails func(p *feeder) error) error {
 	// The older a file, the sooner: then little has to be remembered of what is gone.
-	slices.SortStableFunc(sealed, func(a, b *loadFile) int {
-		if a.lowest < b.lowest {
-			return -1
-		}
-		return min(1, int(a.lowest-b.lowest))
-	})
+	slices.SortStableFunc(sealed, func(a, b *loadFile) int { return cmp.Compare(a.lowest, b.lowest) })
 	var (
 		work  sync.WaitGroup
 		feeds sync.WaitGroup
