@@ -217,10 +217,19 @@ func (k *netLink) release() {
 	}
 }
 
+// smallWrite is of few bytes: the system takes them at once unless a client has
+// stopped reading, and the client may have read them before this goroutine could say
+// so. They do not count as pending.
+const smallWrite = 16 << 10
+
 // write writes all of b. REQUIRES: writing is held.
 func (k *netLink) write(b []byte) error {
 	s, out := k.c.srv, &k.c.out
-	out.pending.Add(int64(len(b)))
+	pending := int64(len(b))
+	if pending <= smallWrite {
+		pending = 0
+	}
+	out.pending.Add(pending)
 	var err error
 	for rest := b; len(rest) > 0 && err == nil; {
 		var n int
@@ -231,7 +240,7 @@ func (k *netLink) write(b []byte) error {
 		rest = rest[n:]
 	}
 	out.since.Store(0)
-	out.pending.Add(-int64(len(b)))
+	out.pending.Add(-pending)
 	return err
 }
 
