@@ -151,6 +151,7 @@ func (c *client) tryRead(cmd *command, args [][]byte) bool {
 	c.addShards(cmd, args)
 	c.tx = c.srv.store.Begin(&c.shards, false, c.db)
 	c.tx.NoWait(&c.cold.fetch)
+	c.tx.SetNoTouch(true) // it is an access when it is run in its turn
 	cmd.run(c, args)
 	c.tx.Abandon()
 	c.tx = nil

@@ -304,3 +304,16 @@ func TestColdExecOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestColdAheadIsNoAccess: looking ahead at a read is not an access of its key.
+func TestColdAheadIsNoAccess(t *testing.T) {
+	s, _ := coldServer(t, nil)
+	c := s.dial(t)
+	c.want("CONFIG SET maxmemory-policy allkeys-lfu lfu-log-factor 0", "+OK\r\n")
+	c.want("SET first "+long("a"), "+OK\r\n")
+	c.want("SET behind "+long("b"), "+OK\r\n")
+	c.send("GET first\r\nGET behind\r\n")
+	c.wantReply("$10\r\n" + long("a") + "\r\n")
+	c.wantReply("$10\r\n" + long("b") + "\r\n")
+	c.want("OBJECT FREQ behind", ":6\r\n") // 5 of a new key, and one access
+}
