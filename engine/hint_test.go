@@ -93,12 +93,8 @@ func TestHintDamage(t *testing.T) {
 	for i := range b {
 		c := bytes.Clone(b)
 		c[i] ^= 1
-		h, _, _, _, err := decodeHint(c, "hint")
-		// The checksums do not say which file it is: readHint compares that.
-		if err == nil && fmt.Sprint(h) == fmt.Sprint(fileHeader{}) {
-			t.Errorf("byte %d changed: taken", i)
-		}
-		if err != nil && !errors.Is(err, ErrCorrupt) {
+		_, _, _, _, err := decodeHint(c, "hint")
+		if !errors.Is(err, ErrCorrupt) {
 			t.Errorf("byte %d changed: got %v", i, err)
 		}
 	}

@@ -23,6 +23,13 @@
 // own. The directive io-driver chooses; systems without epoll have the portable
 // one alone (driver_other.go).
 //
+// # Beside the path
+//
+//	lookahead.go    commands that arrived together are parsed together, their keys warmed
+//	cold.go         a command whose values are not in memory waits for them, parked
+//	acker_linux.go  a loop's replies wait for a sync, the loop does not
+//	evict.go        maxmemory and maxmemory-clients; memory.go counts what is in use
+//
 // # Locks
 //
 // A client's owner takes no lock of this package while it holds shards

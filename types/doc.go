@@ -72,6 +72,7 @@
 //	lcs.go                       LCS
 //	keyspace.go expire.go        commands for keys of any type, and their expiry
 //	expirycycle.go               removing what has expired
+//	evict.go                     removing keys when memory is short
 //	kind.go collection.go packed.go  what all types of collection share
 //	collscan.go                  walks over a collection, and random entries of it
 //	hash.go fieldttl.go          Hash; its fields that expire
@@ -87,7 +88,8 @@
 //
 // # Locks
 //
-// A Tx holds the engine's shard locks from Begin to Commit. Below them there are
+// A Tx holds the engine's shard locks from Begin to Commit. Above them there is only
+// evictor.mu: one key after the other is evicted under it. Below them there are
 // only watchShard.mu and awaitShard.mu, one at a time, held for a few map
 // operations. Options.OnEvent is called without locks.
 package types
