@@ -8,7 +8,7 @@ package engine
 
 // index is the ordered map from key to slot of level 1. An implementation keeps
 // no copy of a key where it can ask the slotTable for it, which newIndex gives it.
-// Guarded by the lock of its shard; get, ascend and descend may run at the same
+// Guarded by the lock of its shard; get, find, ascend and descend may run at the same
 // time as each other. Every implementation passes the suite in keydir_test.go.
 type index interface {
 	// get returns the slot of key.
@@ -17,6 +17,11 @@ type index interface {
 	// with a slot that it takes from the table: added is true, the entry is zero.
 	// expires is as for slotTable.alloc.
 	getOrPut(key []byte, expires bool) (slot uint32, added bool)
+	// find is get, but if the index does not have key, it says in p where it belongs.
+	find(key []byte, p *artPlace) (slot uint32, ok bool)
+	// putAt adds a key that find did not find since the index was last changed, as
+	// getOrPut does.
+	putAt(key []byte, p *artPlace, expires bool) (slot uint32)
 	// delete removes key. Its slot must still be in use, and is left so. It reports
 	// whether the key was there.
 	delete(key []byte) bool

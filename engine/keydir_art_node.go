@@ -259,6 +259,16 @@ func (a *artNodes) addChild(ref artRef, b byte, child artRef) artRef {
 	return ref
 }
 
+// setPair makes of an empty node of the smallest kind one with two children.
+func (n artNode) setPair(shared uint32, b1, b2 byte, child1, child2 artRef) {
+	if b1 > b2 {
+		b1, b2, child1, child2 = b2, b1, child2, child1
+	}
+	n[0] = shared<<artSharedShift | 2
+	n[1] = uint32(b1) | uint32(b2)<<8
+	n[2], n[3] = uint32(child1), uint32(child2)
+}
+
 // removeChild takes the child out that byte b leads to. It does not free it.
 func (a *artNodes) removeChild(ref artRef, b byte) {
 	n := a.at(ref)
@@ -325,6 +335,13 @@ func (a *artNodes) convert(ref artRef, kind int) artRef {
 	copy(n[len(n)-from.extra():], from[len(from)-from.extra():])
 	kids, i := n.kids(), 0
 	biggest := n.biggest()
+	if !biggest && !from.biggest() {
+		// Bytes that are nobody's may come with the others: count says so.
+		copy(n[1:len(n)-len(kids)], from[1:len(from)-len(from.kids())])
+		copy(kids[:n.count()], from.kids())
+		a.free(ref)
+		return to
+	}
 	from.each(false, func(b byte, child artRef) bool {
 		if biggest {
 			kids[b] = uint32(child)

@@ -93,3 +93,28 @@ func (w *artWalk) some(ref artRef, depth int) bool {
 	})
 	return more && (own == 0 || !w.down || w.fn(own.slot()))
 }
+
+// nearest returns the slot of a key that agrees with key as far as any key does.
+// REQUIRES: the tree is not empty.
+func (x *artIndex) nearest(key []byte) (slot uint32) {
+	ref := x.root
+	depth := uint64(0)
+	for ref&artLeaf == 0 {
+		n := x.nodes.at(ref)
+		depth += uint64(n.shared())
+		next := artRef(0)
+		switch {
+		case depth < uint64(len(key)):
+			next = n.child(key[depth])
+		case depth == uint64(len(key)):
+			next = n.own()
+		}
+		if next == 0 {
+			// From here on every leaf agrees with key as far as every other one.
+			next = n.anyChild()
+		}
+		ref = next
+		depth++
+	}
+	return ref.slot()
+}

@@ -190,3 +190,11 @@ func (x *plarIndex) freed() int64 { return 0 }
 func (x *plarIndex) bytes() int64 {
 	return int64(x.tree.Size())*plarLeafBytes + x.keyBytes + int64(cap(x.apart))*4
 }
+
+// find is get: the tree cannot say where a key belongs.
+func (x *plarIndex) find(key []byte, _ *artPlace) (slot uint32, ok bool) { return x.get(key) }
+
+func (x *plarIndex) putAt(key []byte, _ *artPlace, expires bool) (slot uint32) {
+	slot, _ = x.getOrPut(key, expires)
+	return slot
+}

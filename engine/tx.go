@@ -86,6 +86,7 @@ type Tx struct {
 	temp        int    // shard that WithShard locked, +1; 0: none
 	lastTable   *table // of the key that Get found last, in a shard held for writing; or nil
 	lastSlot    uint32 // its slot: it stays the key's until the transaction ends
+	miss        missedKey
 	buf         []byte // room for a frame header, then the records
 	records     uint64
 	tombstones  int64 // how many of the records are tombstones
@@ -102,6 +103,18 @@ type Tx struct {
 	run    valueRun      // of ReadMany
 	fetch  *Fetch        // what must not be waited for is noted here; nil: it is waited for
 }
+
+// missedKey is the key that Find, in a shard held for writing, looked for last in
+// vain: the command will mostly make it next.
+type missedKey struct {
+	table *table // nil: none
+	place artPlace
+	len   int
+	key   [maxMissedKey]byte // a copy: the caller may have changed its own meanwhile
+}
+
+// maxMissedKey is the length of the longest key that is remembered so.
+const maxMissedKey = 128
 
 // headUndo is what an entry was before a write.
 type headUndo struct {
@@ -354,7 +367,7 @@ func (tx *Tx) end() {
 		panic("engine: transaction ended twice")
 	}
 	tx.ended = true
-	tx.lastTable, tx.fetch = nil, nil
+	tx.lastTable, tx.miss.table, tx.fetch = nil, nil, nil
 	db := tx.db
 	switch {
 	case tx.only >= 0 && tx.write:
@@ -438,15 +451,37 @@ func (tx *Tx) Find(space int, key []byte, h *Head) bool {
 		*h = Head{}
 		return false
 	}
-	slot, ok := tx.slotOf(t, key)
-	if !ok {
+	if !tx.write || !tx.set.Has(n) {
+		if slot, ok := t.index.get(key); ok {
+			return tx.db.headInto(h, t, slot)
+		}
 		*h = Head{}
 		return false
 	}
-	if tx.write && tx.set.Has(n) {
+	slot, ok := tx.lastSlot, tx.isLast(t, key)
+	if !ok {
+		if slot, ok = t.index.find(key, &tx.miss.place); !ok {
+			tx.miss.note(t, key)
+			*h = Head{}
+			return false
+		}
+		tx.miss.table = nil
 		tx.lastTable, tx.lastSlot = t, slot
 	}
 	return tx.db.headInto(h, t, slot)
+}
+
+// note remembers a key that was looked for in vain; its place is known already.
+func (m *missedKey) note(t *table, key []byte) {
+	m.table = nil
+	if len(key) <= maxMissedKey {
+		m.table, m.len = t, copy(m.key[:], key)
+	}
+}
+
+// is reports whether key is the one that was missed last, and the place still good.
+func (m *missedKey) is(t *table, key []byte) bool {
+	return m.table == t && string(m.key[:m.len]) == string(key)
 }
 
 // slotOf returns the slot of a key, which may be a ghost's. A command that writes

@@ -42,11 +42,15 @@ func (tx *Tx) change(s *shard, shardNumber, space int, key []byte, expires bool)
 		s.tables[space] = t
 	}
 	added := false
-	if tx.isLast(t, key) {
+	switch {
+	case tx.isLast(t, key):
 		slot = tx.lastSlot
-	} else {
+	case tx.miss.is(t, key):
+		slot, added = t.index.putAt(key, &tx.miss.place, expires), true
+	default:
 		slot, added = t.index.getOrPut(key, expires)
 	}
+	tx.miss.table = nil // the index may be another one now
 	e = t.slots.at(slot)
 	if added {
 		e.flags = flagGhost
