@@ -316,6 +316,7 @@ func TestPortTaken(t *testing.T) {
 func TestDirectoryInUse(t *testing.T) {
 	dir := t.TempDir()
 	first := serve(t, dir)
+	waitReserve(t, dir)
 	before := dirSum(t, dir)
 	r := launch(t, nil, "", "--port", strconv.Itoa(freePort(t)), "--bind", "127.0.0.1", "--dir", dir)
 	oneLineError(t, r, dir+" is in use by another process")
@@ -404,6 +405,20 @@ func damage(t *testing.T, dir string) string {
 		}
 	}
 	return filepath.Base(largest)
+}
+
+// waitReserve waits until a server has made what it makes in the background of its
+// start.
+func waitReserve(t *testing.T, dir string) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		if info, err := os.Stat(filepath.Join(dir, "RESERVE")); err == nil && info.Size() > 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("there is no RESERVE")
+		}
+	}
 }
 
 // dirSum is a hash over the names and contents of a directory.
