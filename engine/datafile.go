@@ -8,7 +8,6 @@ import (
 	"io"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -96,15 +95,6 @@ type logPosition struct {
 	synced    int64 // on the disk for certain
 	allocated int64 // room that the disk has reserved
 	endSeq    uint64
-}
-
-// tailChunk is a piece of a file that is still in memory. Its bytes are written
-// once, under log.mu, before any reader can know their location; so readers need
-// no lock.
-type tailChunk struct {
-	start int64
-	n     int // bytes in use; guarded by log.mu
-	buf   []byte
 }
 
 // createDataFile makes an empty data file: header written and synced, name in
@@ -232,18 +222,12 @@ func (d *dataFile) mapFile(size int64) error {
 	return nil
 }
 
-// view returns up to n bytes at offset, as many as there are: of the tail, of
-// the map, or read into scratch, which may be nil.
+// view returns up to n bytes at offset, as many as there are: of the map, or read
+// into scratch, which may be nil. What is not flushed is not seen: see fromTail.
 func (d *dataFile) view(offset int64, n int, scratch []byte) ([]byte, error) {
 	flushed := d.flushed.Load()
 	if offset >= flushed {
-		if b := d.tailView(offset, n); b != nil {
-			return b, nil
-		}
-		// It was written, and dropped from memory, since.
-		if flushed = d.flushed.Load(); offset >= flushed {
-			return nil, &CorruptError{File: d.name(), Offset: offset, Reason: fmt.Sprintf("a record is looked for past the end at %d", flushed)}
-		}
+		return nil, &CorruptError{File: d.name(), Offset: offset, Reason: fmt.Sprintf("a record is looked for past the end at %d", flushed)}
 	}
 	n = int(min(int64(n), flushed-offset))
 	if m := d.mapped.Load(); m != nil && offset+int64(n) <= int64(len(*m)) {
@@ -254,24 +238,6 @@ func (d *dataFile) view(offset int64, n int, scratch []byte) ([]byte, error) {
 	}
 	scratch = scratch[:n]
 	return scratch, readFull(d.file, scratch, offset)
-}
-
-func (d *dataFile) tailView(offset int64, n int) []byte {
-	chunks := d.tail.Load()
-	if chunks == nil {
-		return nil
-	}
-	for _, c := range slices.Backward(*chunks) {
-		if offset < c.start {
-			continue
-		}
-		from := offset - c.start
-		if from >= int64(len(c.buf)) {
-			return nil
-		}
-		return c.buf[from:min(from+int64(n), int64(len(c.buf)))]
-	}
-	return nil
 }
 
 // want is what a record read by its location has to be.
@@ -287,9 +253,10 @@ type want struct {
 // map (the file was cut, or the disk cannot read it) is an error as well.
 func (d *dataFile) appendRecordValue(dst []byte, offset int64, w *want) (_ []byte, err error) {
 	if offset >= d.flushed.Load() {
-		if b := d.tailView(offset, maxRecordOverhead+len(w.key)+w.valueLen); b != nil {
-			return appendWanted(dst, b, d, offset, w)
+		if out, ok, err := d.fromTail(dst, offset, w); ok {
+			return out, err
 		}
+		// It was written, and dropped from memory, since.
 	}
 	if d.mapped.Load() != nil {
 		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))

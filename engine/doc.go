@@ -41,7 +41,7 @@
 //	registry.go    all collections; reaper.go takes dropped ones apart
 //	expiry.go      which key expires first
 //	memory.go      what all of that takes, counted as it changes
-//	log.go         the tail, group commit, what a failed write leads to
+//	log.go         the log, group commit, what a failed write leads to; tail.go: its tail
 //	work.go        the log's background work; rescue.go: after a failed sync
 //	record.go      records and frames; header.go, footer.go, hint*.go, manifest.go,
 //	               syncmark.go: all other bytes on the disk

@@ -11,11 +11,9 @@ import (
 )
 
 const (
-	// tailChunkBytes is the size of a piece of the tail. A frame is in one piece.
-	tailChunkBytes = 1 << 20
 	// unsyncedLimit is how much may be in memory only because it is not synced
 	// before a sync is asked for.
-	unsyncedLimit = 32 << 20
+	unsyncedLimit = 16 << 20
 	// tailLimit is how much may be so before acknowledging waits for a sync.
 	tailLimit = 128 << 20
 	// unflushedLimit is how much of a file may be unwritten before a commit writes it
@@ -44,7 +42,8 @@ type log struct {
 	nextSeq  uint64
 	written  int64      // bytes of frames since Open
 	chunk    *tailChunk // the last chunk of active
-	diskFull bool       // there was no room when room was last asked for
+	spares   tailBuffers
+	diskFull bool // there was no room when room was last asked for
 	closed   bool
 	// stalled says why the tail could not be written; nil once it was. Commits
 	// are refused meanwhile.
@@ -207,20 +206,6 @@ func (l *log) placeLocked(frame []byte, records uint64) placed {
 	l.db.disk.wrote(int64(len(frame)))
 	l.endSeq.Store(l.nextSeq - 1)
 	return at
-}
-
-func (l *log) addChunkLocked(n int) *tailChunk {
-	f := l.active
-	c := &tailChunk{start: f.log.end, buf: make([]byte, max(n, int(l.db.tailBufferBytes())))}
-	var chunks []*tailChunk
-	if old := f.tail.Load(); old != nil {
-		chunks = append(chunks, *old...)
-	}
-	chunks = append(chunks, c)
-	l.db.mem.tail.Add(int64(len(c.buf)))
-	f.tail.Store(&chunks)
-	l.chunk = c
-	return c
 }
 
 // rotateLocked makes the spare file the active one.
@@ -420,42 +405,6 @@ func writeRetry(f File, b []byte, offset int64) error {
 	}
 	_, err = f.WriteAt(b, offset)
 	return err
-}
-
-// dropTail gives up the chunks that are not needed any more: those that are
-// flushed, and synced too, unless nothing is promised about a failed sync.
-func (l *log) dropTail() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	never := SyncPolicy(l.sync.Load()) == SyncNever
-	for _, f := range l.unsealed {
-		l.dropTailLocked(f, never)
-	}
-}
-
-func (l *log) dropTailLocked(f *dataFile, never bool) {
-	chunks := f.tail.Load()
-	if chunks == nil {
-		return
-	}
-	keep := f.log.synced
-	if never {
-		keep = f.flushed.Load()
-	}
-	n := 0
-	for n < len(*chunks) {
-		c := (*chunks)[n]
-		if c == l.chunk || c.start+int64(c.n) > keep {
-			break
-		}
-		l.tailBytes.Add(-int64(c.n))
-		l.db.mem.tail.Add(-int64(len(c.buf)))
-		n++
-	}
-	if n > 0 {
-		rest := append([]*tailChunk(nil), (*chunks)[n:]...)
-		f.tail.Store(&rest)
-	}
 }
 
 // syncTo makes everything up to seq durable. Those who wait share one sync: the

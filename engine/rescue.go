@@ -262,12 +262,7 @@ func (l *log) adoptRescued(to *dataFile, old []*dataFile, synced []fileMeta) {
 		f.tombstones.Store(int64(m.tombstones))
 		f.tombBytes.Store(m.tombBytes)
 		f.total.Store(m.recordBytes)
-		if chunks := f.tail.Swap(nil); chunks != nil {
-			for _, c := range *chunks {
-				l.tailBytes.Add(-int64(c.n))
-				l.db.mem.tail.Add(-int64(len(c.buf)))
-			}
-		}
+		l.dropWholeTailLocked(f)
 		if f.log.end > fileHeaderBytes {
 			l.unsealed = append(l.unsealed, f)
 		}

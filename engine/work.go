@@ -71,6 +71,7 @@ func (l *log) syncLoop() {
 			return
 		case <-tick.C:
 		}
+		l.trimBuffers()
 		var err error
 		if SyncPolicy(l.sync.Load()) == SyncNever {
 			err = l.flush(l.endSeq.Load())
@@ -183,21 +184,6 @@ func (db *DB) rotateAndSeal() error {
 		l.mu.Unlock()
 	}
 	return l.sealFull()
-}
-
-// dropSealedTail gives up the tail of a file that is sealed.
-func (l *log) dropSealedTail(f *dataFile) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	chunks := f.tail.Load()
-	if chunks == nil {
-		return
-	}
-	for _, c := range *chunks {
-		l.tailBytes.Add(-int64(c.n))
-		l.db.mem.tail.Add(-int64(len(c.buf)))
-	}
-	f.tail.Store(nil)
 }
 
 // refuseWrites makes every later commit fail. What is committed stays to be
