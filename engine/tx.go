@@ -87,6 +87,7 @@ type Tx struct {
 	lastTable   *table // of the key that Get found last, in a shard held for writing; or nil
 	lastSlot    uint32 // its slot: it stays the key's until the transaction ends
 	miss        missedKey
+	begun       begunKey
 	buf         []byte // room for a frame header, then the records
 	records     uint64
 	tombstones  int64 // how many of the records are tombstones
@@ -111,6 +112,25 @@ type missedKey struct {
 	place artPlace
 	len   int
 	key   [maxMissedKey]byte // a copy: the caller may have changed its own meanwhile
+}
+
+// begunKey is the key that BeginKey was told of, most likely the only one that the
+// transaction is about: its shard need not be found out again.
+type begunKey struct {
+	shard int
+	len   int // -1: none
+	key   [maxBegunKey]byte
+}
+
+// maxBegunKey is the length of the longest key that is remembered so.
+const maxBegunKey = 64
+
+// shardOf is DB.ShardOf.
+func (tx *Tx) shardOf(key []byte) int {
+	if b := &tx.begun; len(key) == b.len && string(b.key[:len(key)]) == string(key) {
+		return b.shard
+	}
+	return tx.db.ShardOf(key)
 }
 
 // maxMissedKey is the length of the longest key that is remembered so.
@@ -161,10 +181,21 @@ func (db *DB) BeginShard(i int, write bool) *Tx {
 	return tx
 }
 
+// BeginKey is BeginShard with the shard of key.
+func (db *DB) BeginKey(key []byte, write bool) *Tx {
+	shard := db.ShardOf(key)
+	tx := db.BeginShard(shard, write)
+	if len(key) <= maxBegunKey {
+		tx.begun.shard, tx.begun.len = shard, copy(tx.begun.key[:], key)
+	}
+	return tx
+}
+
 // begin returns a transaction that has locked nothing.
 func (db *DB) begin(write bool) *Tx {
 	tx := db.txs.Get().(*Tx)
 	tx.write, tx.ended, tx.onlyDeletes = write, false, true
+	tx.begun.len = -1
 	if write && cap(tx.buf) == 0 {
 		tx.buf = make([]byte, frameHeaderBytes, 512)
 	}
@@ -445,7 +476,7 @@ func (tx *Tx) Get(space int, key []byte) (h Head, ok bool) {
 // Find is Get into h, which is zero if there is no such key. A Head is large:
 // handing it from function to function costs as much as the rest of this.
 func (tx *Tx) Find(space int, key []byte, h *Head) bool {
-	n := tx.db.ShardOf(key)
+	n := tx.shardOf(key)
 	t := tx.reading(n).tables[space]
 	if t == nil {
 		*h = Head{}

@@ -75,7 +75,7 @@ func (tx *Tx) PutCollection(space int, key []byte, m Meta, c *Collection, value 
 
 // put writes a head. coll is the slot of its collection, or 0.
 func (tx *Tx) put(space int, key []byte, m Meta, coll uint32, collID uint64, value []byte) error {
-	n := tx.db.ShardOf(key)
+	n := tx.shardOf(key)
 	s := tx.writing(n)
 	if err := tx.room(len(key), len(value)); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (tx *Tx) become(s *shard, shardNumber int, t *table, slot uint32, e, is *en
 // SetExpire changes the expiry of a key that exists, without reading or
 // rewriting its value. It reports whether the key exists.
 func (tx *Tx) SetExpire(space int, key []byte, expireMs int64) bool {
-	n := tx.db.ShardOf(key)
+	n := tx.shardOf(key)
 	s := tx.writing(n)
 	t, slot, ok := tx.find(s, space, key)
 	if !ok {
@@ -179,7 +179,7 @@ func (tx *Tx) find(s *shard, space int, key []byte) (t *table, slot uint32, ok b
 // Delete removes a key, and the collection that it names. It reports whether
 // the key existed.
 func (tx *Tx) Delete(space int, key []byte) bool {
-	n := tx.db.ShardOf(key)
+	n := tx.shardOf(key)
 	s := tx.writing(n)
 	t, slot, ok := tx.find(s, space, key)
 	if !ok {
@@ -199,7 +199,7 @@ func (tx *Tx) Delete(space int, key []byte) bool {
 // whatever the destination was, with the expiry unchanged. It writes the head
 // again and a tombstone; elements are not touched. It reports whether the source exists.
 func (tx *Tx) Rename(fromSpace int, from []byte, toSpace int, to []byte) (bool, error) {
-	s := tx.writing(tx.db.ShardOf(from))
+	s := tx.writing(tx.shardOf(from))
 	t, slot, ok := tx.find(s, fromSpace, from)
 	if !ok {
 		return false, nil

@@ -158,7 +158,7 @@ func (c *client) beginUnhanded(write bool) {
 // has not, if it must be looked at more closely whether that may be now. See begin.
 func (c *client) beginKey(key []byte, write bool) bool {
 	store := c.srv.store
-	c.tx = store.BeginShard(store.ShardOf(key), write, c.db, c.nowMs())
+	c.tx = store.BeginKey(key, write, c.db, c.nowMs())
 	if c.srv.handovers.n.Load() == 0 {
 		c.tx.NoWait(&c.cold.fetch)
 		return true

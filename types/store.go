@@ -146,9 +146,6 @@ func (s *Store) AddKey(set *ShardSet, key []byte) { set.Add(s.eng.ShardOf(key)) 
 // changes nothing. values says that the values will be read; see engine.DB.Warm.
 func (s *Store) Warm(db int, keys [][]byte, values bool) { s.eng.Warm(keySpace(db), keys, values) }
 
-// ShardOf is the shard of a key, for BeginShard.
-func (s *Store) ShardOf(key []byte) int { return s.eng.ShardOf(key) }
-
 // AddAll adds every shard to the set.
 func (s *Store) AddAll(set *ShardSet) { set.AddAll(s.eng.Shards()) }
 

@@ -60,10 +60,10 @@ func (s *Store) BeginAt(set *ShardSet, write bool, db int, nowMs int64) *Tx {
 	return tx
 }
 
-// BeginShard is BeginAt for one shard alone (ShardOf).
-func (s *Store) BeginShard(shard int, write bool, db int, nowMs int64) *Tx {
+// BeginKey is BeginAt with the shard of one key alone.
+func (s *Store) BeginKey(key []byte, write bool, db int, nowMs int64) *Tx {
 	tx := s.begin(write, db)
-	tx.eng = s.eng.BeginShard(shard, write)
+	tx.eng = s.eng.BeginKey(key, write)
 	tx.nowMs = s.nowOr(nowMs)
 	return tx
 }
