@@ -37,6 +37,18 @@ func (x *artIndex) bytes() int64 { return int64(unsafe.Sizeof(*x)) + x.nodes.byt
 func (x *artIndex) freed() int64 { return x.nodes.freed() }
 
 func (x *artIndex) get(key []byte) (slot uint32, ok bool) {
+	if slot, ok = x.leaf(key); !ok {
+		return 0, false
+	}
+	return slot, bytes.Equal(x.slots.key(slot), key)
+}
+
+// leaf returns the slot of the only key that can be key; ok is false if none can.
+//
+// Most nodes share no bytes, and have a path of their own: which way a branch goes is
+// guessed by the processor, so it asks for the child without waiting for the header,
+// which in a large node lies in another cache line.
+func (x *artIndex) leaf(key []byte) (slot uint32, ok bool) {
 	ref := x.root
 	depth := uint64(0)
 	for ref&artLeaf == 0 {
@@ -44,6 +56,11 @@ func (x *artIndex) get(key []byte) (slot uint32, ok bool) {
 			return 0, false
 		}
 		n := x.nodes.at(ref)
+		if n[0]>>artIsLongShift == 0 && depth < uint64(len(key)) {
+			ref = n.child(key[depth])
+			depth++
+			continue
+		}
 		depth += uint64(n.shared())
 		if depth >= uint64(len(key)) {
 			ref = n.own()
@@ -55,8 +72,7 @@ func (x *artIndex) get(key []byte) (slot uint32, ok bool) {
 		ref = n.child(key[depth])
 		depth++
 	}
-	slot = ref.slot()
-	return slot, bytes.Equal(x.slots.key(slot), key)
+	return ref.slot(), true
 }
 
 func (x *artIndex) delete(key []byte) bool {

@@ -28,7 +28,8 @@ type artNode []uint32
 const (
 	artCountMask   = 1<<9 - 1
 	artHasOwn      = 1 << 9
-	artIsLong      = 1 << 10
+	artIsLongShift = 10
+	artIsLong      = 1 << artIsLongShift
 	artSharedShift = 11
 	artSharedMax   = 1<<(32-artSharedShift) - 1
 
