@@ -2,6 +2,8 @@ package engine
 
 import (
 	"encoding/binary"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -104,13 +106,25 @@ func benchGet(b *testing.B, db *DB) {
 	}
 }
 
-// BenchmarkRestart is the time that Open takes for a million keys.
+// BenchmarkRestart is the time that Open takes for a million keys: with hint files,
+// and without them, as after a crash, when the data is read.
 func BenchmarkRestart(b *testing.B) {
 	db, dir := benchDB(b, benchKeys)
 	mustClose(b, db)
+	b.Run("hints", func(b *testing.B) { benchRestart(b, dir, false) })
+	b.Run("data", func(b *testing.B) { benchRestart(b, dir, true) })
+}
+
+func benchRestart(b *testing.B, dir string, withoutHints bool) {
+	b.Helper()
 	var load time.Duration
 	n := 0
 	for b.Loop() {
+		b.StopTimer()
+		if withoutHints {
+			dropHints(b, dir)
+		}
+		b.StartTimer()
 		db := mustOpen(b, dir, Options{MergeDeadBytes: -1})
 		load += db.Stats().LoadTime
 		n++
@@ -119,4 +133,17 @@ func BenchmarkRestart(b *testing.B) {
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(n)*benchKeys/load.Seconds()/1e6, "Mkeys/s")
+}
+
+func dropHints(b *testing.B, dir string) {
+	b.Helper()
+	hints, err := filepath.Glob(filepath.Join(dir, "*"+hintSuffix))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, name := range hints {
+		if err := os.Remove(name); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

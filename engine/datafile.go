@@ -327,6 +327,9 @@ type frame struct {
 	offset  int64
 	payload []byte // valid during the call
 	scratch record // of eachRecord
+
+	// Of the records, as checkRecords found them.
+	tombstones, tombBytes int64
 }
 
 // end is the offset after the frame.
@@ -374,11 +377,16 @@ func (e *badRecordError) Error() string { return e.reason }
 // checkRecords returns how many records tile the payload of f, or a
 // badRecordError. It is called before eachRecord, because a frame counts whole.
 func (f *frame) checkRecords() (n int, err error) {
-	var r record
+	r := &f.scratch
+	f.tombstones, f.tombBytes = 0, 0
 	for b := f.payload; len(b) > 0; n++ {
-		k, reason := decodeRecord(b, &r)
+		k, reason := decodeRecord(b, r)
 		if reason != "" {
 			return n, &badRecordError{reason}
+		}
+		if r.kind == kindTombstone || r.kind == kindElemTombstone {
+			f.tombstones++
+			f.tombBytes += int64(k)
 		}
 		b = b[k:]
 	}
@@ -390,12 +398,13 @@ func (f *frame) checkRecords() (n int, err error) {
 
 // eachRecord calls fn for each record of a frame, with its sequence number and
 // its offset in the file, until fn returns an error.
-// REQUIRES: checkRecords returned nil.
+// REQUIRES: checkRecords returned nil for this payload. So the checksums are not
+// looked at again: a payload is a copy in memory, which nothing changes.
 func (f *frame) eachRecord(fn func(r *record, seq uint64, offset int64, size int) error) error {
 	r := &f.scratch
 	seq, offset := f.baseSeq, f.offset+frameHeaderBytes
 	for b := f.payload; len(b) > 0; seq++ {
-		n, reason := decodeRecord(b, r)
+		n, reason := decodeFields(b, r)
 		if reason != "" {
 			return &badRecordError{reason}
 		}

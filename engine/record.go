@@ -218,8 +218,17 @@ const reasonRecordChecksum = "record checksum does not match"
 // field lies within b and its limit, with varints in shortest form, (3) it has
 // no flags that are not known, (4) its CRC matches. r keeps pointing into b.
 func decodeRecord(b []byte, r *record) (n int, reason string) {
+	n, reason = decodeFields(b, r)
+	if reason == "" && crc32.Checksum(b[4:n], castagnoli) != binary.LittleEndian.Uint32(b) {
+		return 0, reasonRecordChecksum
+	}
+	return n, reason
+}
+
+// decodeFields is decodeRecord without (4), for bytes of which that is known.
+func decodeFields(b []byte, r *record) (n int, reason string) {
 	f := fieldReader{b: b}
-	want := f.u32()
+	f.u32() // the checksum
 	*r = record{kind: recordKind(f.u8())}
 	switch r.kind {
 	case kindPut:
@@ -265,11 +274,7 @@ func decodeRecord(b []byte, r *record) (n int, reason string) {
 	if f.bad {
 		return 0, "record is cut short"
 	}
-	n = len(b) - len(f.b)
-	if crc32.Checksum(b[4:n], castagnoli) != want {
-		return 0, reasonRecordChecksum
-	}
-	return n, ""
+	return len(b) - len(f.b), ""
 }
 
 // A frame is what is written at once: the records of one transaction. It is

@@ -164,7 +164,8 @@ func (l *log) copyUnsynced(to *dataFile, old []*dataFile) error {
 	return nil
 }
 
-// countFrame adds the records of a frame to the counters of its file.
+// countFrame adds the n records of a frame to the counters of its file.
+// REQUIRES: checkRecords returned n.
 func countFrame(f *dataFile, fr *frame, n int) {
 	f.records.Add(int64(n))
 	f.total.Add(int64(len(fr.payload)))
@@ -172,14 +173,10 @@ func countFrame(f *dataFile, fr *frame, n int) {
 		f.minSeq.Store(fr.baseSeq)
 	}
 	f.maxSeq.Store(max(f.maxSeq.Load(), fr.baseSeq+uint64(n)-1))
-	// Records that do not decode were refused by checkRecords.
-	_ = fr.eachRecord(func(r *record, _ uint64, _ int64, size int) error {
-		if r.kind == kindTombstone || r.kind == kindElemTombstone {
-			f.tombstones.Add(1)
-			f.addTombstoneBytes(int64(size))
-		}
-		return nil
-	})
+	if fr.tombstones != 0 {
+		f.tombstones.Add(fr.tombstones)
+		f.addTombstoneBytes(fr.tombBytes)
+	}
 }
 
 // countSynced returns what the counters of f were at its last good sync.
