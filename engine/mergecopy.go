@@ -33,6 +33,7 @@ type merger struct {
 	reclaimed   int64
 
 	// Of the group that is being merged:
+	batch   mergeBatch
 	group   []*dataFile
 	copied  []*dataFile // those of group that were copied to the end
 	lowest  uint64      // sequence numbers outside of the group are not below
@@ -113,21 +114,30 @@ func (m *merger) canStopHere(cause error) bool {
 // copyFile copies what is live of one file.
 func (m *merger) copyFile(f *dataFile) error {
 	from := m.done
+	m.batch.reset()
 	end, reason, err := f.scanFrames(fileHeaderBytes, f.meta.dataEnd, func(fr *frame) error {
-		if err := context.Cause(m.ctx); err != nil {
-			return err
-		}
 		if _, err := fr.checkRecords(); err != nil {
 			return err
 		}
 		err := fr.eachRecord(func(r *record, seq uint64, offset int64, size int) error {
+			if !m.batch.fits(size) {
+				if err := m.copyBatch(f); err != nil {
+					return err
+				}
+			}
 			at := offset - fr.offset - frameHeaderBytes
-			return m.copyRecord(f, r, seq, offset, fr.payload[at:at+int64(size)])
+			m.batch.add(r, fr.payload[at:at+int64(size)], seq, offset)
+			return nil
 		})
 		m.done = from + fr.end()
-		m.report()
+		if err == nil && m.batch.full() {
+			err = m.copyBatch(f)
+		}
 		return err
 	})
+	if err == nil && reason == "" && end == f.meta.dataEnd {
+		err = m.copyBatch(f)
+	}
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", f.name(), err)
 	}
@@ -139,17 +149,33 @@ func (m *merger) copyFile(f *dataFile) error {
 	return nil
 }
 
+// copyBatch copies what is live of the records that were read of f.
+func (m *merger) copyBatch(f *dataFile) error {
+	if err := context.Cause(m.ctx); err != nil {
+		return err
+	}
+	m.report()
+	m.batch.judge(m.db, f, m.lowest)
+	for i := range m.batch.items {
+		if err := m.copyRecord(&m.batch.items[i]); err != nil {
+			return err
+		}
+	}
+	m.batch.reset()
+	return nil
+}
+
 // copyRecord appends a record to the new file if it has to live on.
-func (m *merger) copyRecord(f *dataFile, r *record, seq uint64, offset int64, raw []byte) error {
-	v := m.db.judgeRecord(f, r, seq, offset, m.lowest)
-	if v == recordDead {
+func (m *merger) copyRecord(it *mergeItem) error {
+	switch it.verdict {
+	case recordDead:
 		return nil
-	}
-	if v == recordDropped {
-		m.dropped = max(m.dropped, seq)
+	case recordDropped:
+		m.dropped = max(m.dropped, it.seq)
 		return nil
+	case recordLive, recordKept:
 	}
-	if m.out != nil && !m.out.fits(len(raw), m.db.opt.DataFileBytes) {
+	if m.out != nil && !m.out.fits(len(it.raw), m.db.opt.DataFileBytes) {
 		if err := m.finishOutput(); err != nil {
 			return err
 		}
@@ -161,7 +187,7 @@ func (m *merger) copyRecord(f *dataFile, r *record, seq uint64, offset int64, ra
 		}
 		m.out = out
 	}
-	m.out.add(r.kind, seq, raw)
+	m.out.add(it.r.kind, it.seq, it.raw)
 	if len(m.out.buf) >= mergeBatchBytes {
 		return m.flush()
 	}

@@ -18,40 +18,38 @@ const (
 
 // judgeRecord says what to do with the record at offset in f. No sequence number
 // below lowest is in a file outside of the merge.
-func (db *DB) judgeRecord(f *dataFile, r *record, seq uint64, offset int64, lowest uint64) recordVerdict {
-	v := recordDead
+func (db *DB) judgeRecord(run *lockRun, f *dataFile, r *record, seq uint64, offset int64, lowest uint64) recordVerdict {
 	switch r.kind {
 	case kindPut, kindExpire:
-		s := db.shardOf(r.key)
-		s.mu.RLock()
-		defer s.mu.RUnlock()
+		s := run.ofKey(r.key)
 		if c := s.findEntry(r.space, r.key); c != nil && headIs(c, r.kind, f, seq, makeLocation(f.number, offset)) {
-			v = recordLive
+			return recordLive
 		}
 	case kindTombstone:
-		s := db.shardOf(r.key)
-		s.mu.RLock()
-		defer s.mu.RUnlock()
+		s := run.ofKey(r.key)
 		if db.spaceExists(r.space) && s.findEntry(r.space, r.key) == nil {
-			v = tombstoneVerdict(seq, lowest)
+			return tombstoneVerdict(seq, lowest)
 		}
 	case kindElemPut, kindElemTombstone:
-		db.withCollection(CollectionID(r.coll), false, func(c *Collection) {
-			e := c.find(r.key)
-			switch {
-			case r.kind == kindElemPut && e != nil && elementIs(e, f, seq, makeLocation(f.number, offset)):
-				v = recordLive
-			case r.kind == kindElemTombstone && e == nil:
-				v = tombstoneVerdict(seq, lowest)
-			}
-		})
+		c := run.collection(CollectionID(r.coll))
+		if c == nil {
+			return recordDead
+		}
+		e := c.find(r.key)
+		switch {
+		case r.kind == kindElemPut && e != nil && elementIs(e, f, seq, makeLocation(f.number, offset)):
+			return recordLive
+		case r.kind == kindElemTombstone && e == nil:
+			return tombstoneVerdict(seq, lowest)
+		}
 	case kindSpaceMap:
+		run.leave() // mapSeqOf takes a lock
 		// A keyspace that this opening of the database does not have stays mapped.
 		if int64(r.number) >= int64(len(db.spaces)) || db.mapSeqOf(int(r.number)) == seq {
-			v = recordKept
+			return recordKept
 		}
 	}
-	return v
+	return recordDead
 }
 
 // mapSeqOf returns the sequence number of the record that maps a number to its
@@ -121,51 +119,16 @@ func (db *DB) spaceExists(id uint32) bool {
 	return false
 }
 
-// withCollection calls fn with the collection of an id while its shard is
-// locked, if there is one. RENAME may give it to another shard meanwhile.
-func (db *DB) withCollection(id CollectionID, write bool, fn func(c *Collection)) {
-	for {
-		c := db.colls.get(id)
-		if c == nil {
-			return
-		}
-		n := c.shard.Load()
-		if n == noShard {
-			return // no key names it, and no committed record can be in it
-		}
-		if db.tryCollection(c, n, write, fn) {
-			return
-		}
-	}
-}
-
-func (db *DB) tryCollection(c *Collection, shard uint32, write bool, fn func(c *Collection)) bool {
-	s := &db.shards[shard]
-	if write {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-	} else {
-		s.mu.RLock()
-		defer s.mu.RUnlock()
-	}
-	if c.shard.Load() != shard {
-		return false
-	}
-	if db.colls.get(c.id) == c {
-		fn(c)
-	}
-	return true
-}
-
 // moveEntries lets the entries that still refer to a file of from refer to the
 // copies in to. It is enough that the entry of a record's key refers to one of
 // those files: it can only have gone from there to the log since it was copied.
 func (db *DB) moveEntries(to *dataFile, from map[*dataFile]bool) error {
-	v := mover{db: db, to: to, from: from}
+	v := mover{db: db, to: to, from: from, run: lockRun{db: db, write: true}}
 	end, reason, err := to.scanFrames(fileHeaderBytes, to.meta.dataEnd, func(f *frame) error {
 		if _, err := f.checkRecords(); err != nil {
 			return err
 		}
+		defer v.run.leave() // what comes next may read the disk
 		return f.eachRecord(v.record)
 	})
 	if err != nil {
@@ -182,25 +145,24 @@ type mover struct {
 	db   *DB
 	to   *dataFile
 	from map[*dataFile]bool
+	run  lockRun
 }
 
 func (v *mover) record(r *record, seq uint64, offset int64, size int) error {
 	at := makeLocation(v.to.number, offset)
 	switch r.kind {
 	case kindPut, kindExpire:
-		s := v.db.shardOf(r.key)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if c := s.findEntry(r.space, r.key); c != nil {
+		if c := v.run.ofKey(r.key).findEntry(r.space, r.key); c != nil {
 			v.moveHead(c, r.kind, seq, at, int64(size))
 		}
 	case kindElemPut:
-		v.db.withCollection(CollectionID(r.coll), true, func(c *Collection) {
+		if c := v.run.collection(CollectionID(r.coll)); c != nil {
 			if e := c.find(r.key); e != nil && e.seq == seq {
 				v.moveElement(e, at, int64(size))
 			}
-		})
+		}
 	case kindSpaceMap:
+		v.run.leave() // moveMapping takes a lock
 		v.db.moveMapping(r.number, seq, v.from, v.to)
 	case kindTombstone, kindElemTombstone:
 		// No entry refers to it.

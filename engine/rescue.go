@@ -201,14 +201,13 @@ func countSynced(f *dataFile) (m fileMeta, err error) {
 // moveFrame lets the entries that refer to the records of fr, a frame of from,
 // refer to its copy in to, which is shift bytes further on.
 func (db *DB) moveFrame(from, to *dataFile, fr *frame, shift int64) error {
+	run := lockRun{db: db, write: true}
+	defer run.leave()
 	return fr.eachRecord(func(r *record, seq uint64, offset int64, size int) error {
 		was, is := makeLocation(from.number, offset), makeLocation(to.number, offset+shift)
 		switch r.kind {
 		case kindPut, kindExpire:
-			s := db.shardOf(r.key)
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			c := s.findEntry(r.space, r.key)
+			c := run.ofKey(r.key).findEntry(r.space, r.key)
 			if c == nil || !headIs(c, r.kind, from, seq, was) {
 				return nil
 			}
@@ -221,19 +220,22 @@ func (db *DB) moveFrame(from, to *dataFile, fr *frame, shift int64) error {
 			from.live.Add(-int64(size))
 			to.live.Add(int64(size))
 		case kindElemPut:
-			db.withCollection(CollectionID(r.coll), true, func(c *Collection) {
-				e := c.find(r.key)
-				if e == nil || !elementIs(e, from, seq, was) {
-					return
-				}
-				if !e.inline() {
-					e.loc = is
-				}
-				e.recFile = to.slot
-				from.live.Add(-int64(size))
-				to.live.Add(int64(size))
-			})
+			c := run.collection(CollectionID(r.coll))
+			if c == nil {
+				return nil
+			}
+			e := c.find(r.key)
+			if e == nil || !elementIs(e, from, seq, was) {
+				return nil
+			}
+			if !e.inline() {
+				e.loc = is
+			}
+			e.recFile = to.slot
+			from.live.Add(-int64(size))
+			to.live.Add(int64(size))
 		case kindSpaceMap:
+			run.leave() // moveMapping takes a lock
 			db.moveMapping(r.number, seq, map[*dataFile]bool{from: true}, to)
 		case kindTombstone, kindElemTombstone:
 			// No entry refers to it.

@@ -1,0 +1,159 @@
+package engine
+
+// This file is how the passes over records take the locks that guard what the
+// records are about.
+
+// lockRunRecords is for how many records a shard's lock is held, at most. It is
+// a few microseconds' work when what they are about is in the processor's cache,
+// some hundred when it is not.
+const lockRunRecords = 128
+
+// lockRun takes the locks of shards for one record after the other, and keeps
+// the one that it has for as long as the next record is in the same shard. The
+// elements of a collection are, and they follow each other in the log: with a
+// lock for every record, the pass and the transactions of that collection would
+// put each other to sleep at each of them, which costs both a hundred times what
+// they do meanwhile.
+//
+// Between two records the lock may be free for a moment, so nothing that was found
+// for one may be used for the next. Whoever has one calls leave before taking any
+// other lock that comes before or among those of shards, before I/O, and at the end.
+type lockRun struct {
+	db    *DB
+	write bool
+	shard *shard      // whose lock is held; nil: none
+	count int         // for how many records
+	coll  *Collection // the last one found; it is there as long as the lock is held
+}
+
+// ofKey locks the shard of a key, for one record.
+func (l *lockRun) ofKey(key []byte) *shard {
+	s := l.db.shardOf(key)
+	l.enter(s)
+	return s
+}
+
+// collection locks the shard of a collection, for one record, if there is one.
+func (l *lockRun) collection(id CollectionID) *Collection {
+	if l.coll != nil && l.coll.id == id && l.count < lockRunRecords {
+		l.count++
+		return l.coll
+	}
+	for {
+		c := l.db.colls.get(id)
+		if c == nil {
+			return nil
+		}
+		n := c.shard.Load()
+		if n == noShard {
+			return nil // no key names it, and no committed record can be in it
+		}
+		l.enter(&l.db.shards[n])
+		if c.shard.Load() != n {
+			continue // RENAME gave it to another shard
+		}
+		if l.db.colls.get(id) != c {
+			return nil
+		}
+		l.coll = c
+		return c
+	}
+}
+
+// enter locks a shard, for one record.
+func (l *lockRun) enter(s *shard) {
+	if l.shard == s && l.count < lockRunRecords {
+		l.count++
+		return
+	}
+	l.leave()
+	if l.write {
+		s.mu.Lock()
+	} else {
+		s.mu.RLock()
+	}
+	l.shard, l.count = s, 1
+}
+
+// leave unlocks what is locked.
+func (l *lockRun) leave() {
+	s := l.shard
+	if s == nil {
+		return
+	}
+	l.shard, l.coll = nil, nil
+	if l.write {
+		s.mu.Unlock()
+	} else {
+		s.mu.RUnlock()
+	}
+}
+
+const (
+	// mergeJudgeBytes and mergeJudgeRecords bound what a merge judges at once.
+	mergeJudgeBytes   = 128 << 10
+	mergeJudgeRecords = 1024
+)
+
+// mergeBatch is records of one file, in order, that a merge has read and not
+// judged. In the log every small transaction is a frame of its own, so a batch
+// spans frames, and copies them.
+type mergeBatch struct {
+	items []mergeItem
+	buf   []byte
+}
+
+// mergeItem is a record of a batch.
+type mergeItem struct {
+	r       record // without its value
+	raw     []byte // all of it
+	seq     uint64
+	offset  int64
+	verdict recordVerdict
+}
+
+// reset makes the batch empty.
+func (b *mergeBatch) reset() {
+	clear(b.items) // a large record is not kept
+	b.items, b.buf = b.items[:0], b.buf[:0]
+}
+
+// fits reports whether add copies another record; one larger than a whole batch
+// fits an empty one, which then is full.
+func (b *mergeBatch) fits(size int) bool {
+	return len(b.items) < mergeJudgeRecords && (len(b.buf)+size <= mergeJudgeBytes || len(b.items) == 0)
+}
+
+// full reports whether no other record fits.
+func (b *mergeBatch) full() bool { return !b.fits(1) }
+
+// add adds a record, which raw are the bytes of. If it is larger than a batch they
+// are not copied, and have to be valid until the batch is reset. REQUIRES: fits.
+func (b *mergeBatch) add(r *record, raw []byte, seq uint64, offset int64) {
+	if b.buf == nil {
+		b.buf = make([]byte, 0, mergeJudgeBytes)
+		b.items = make([]mergeItem, 0, mergeJudgeRecords)
+	}
+	if len(raw) <= cap(b.buf) {
+		from := len(b.buf)
+		b.buf = append(b.buf, raw...) // within its capacity: what it has stays where it is
+		raw = b.buf[from:]
+	} else {
+		b.buf = b.buf[:cap(b.buf)] // full
+	}
+	item := mergeItem{r: *r, raw: raw, seq: seq, offset: offset}
+	// Key and value are the end of a record.
+	end := len(raw) - len(r.value)
+	item.r.key, item.r.value = raw[end-len(r.key):end], nil
+	b.items = append(b.items, item)
+}
+
+// judge judges the records of a batch, which are of f.
+func (b *mergeBatch) judge(db *DB, f *dataFile, lowest uint64) {
+	run := lockRun{db: db}
+	defer run.leave()
+	for i := range b.items {
+		it := &b.items[i]
+		it.verdict = db.judgeRecord(&run, f, &it.r, it.seq, it.offset, lowest)
+	}
+}
