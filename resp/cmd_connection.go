@@ -184,10 +184,11 @@ func cmdMonitor(c *client, _ [][]byte) {
 		c.err(errMonitorInExec)
 		return
 	}
-	if !c.has(clientMonitor) {
-		c.holdOutput()
-		c.srv.startMonitor(c)
+	if c.has(clientMonitor) {
+		return // Redis does not answer the second one
 	}
+	c.holdOutput()
+	c.srv.startMonitor(c)
 	c.ok()
 }
 

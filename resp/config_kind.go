@@ -243,7 +243,7 @@ func (k floatKind) parse(words []string, _ any) (any, error) {
 		return nil, err
 	}
 	f, err := strconv.ParseFloat(w, 64)
-	if err != nil || math.IsNaN(f) {
+	if err != nil || math.IsNaN(f) || strings.Contains(w, "_") { // Go's syntax, not C's
 		return nil, errors.New("argument couldn't be parsed into a number")
 	}
 	if f <= k.above || f > k.max {

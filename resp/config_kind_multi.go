@@ -146,7 +146,7 @@ func (percentilesKind) parse(words []string, _ any) (any, error) {
 	}
 	for _, w := range words {
 		p, err := strconv.ParseFloat(w, 64)
-		if err != nil || math.IsNaN(p) {
+		if err != nil || math.IsNaN(p) || strings.Contains(w, "_") { // Go's syntax, not C's
 			return nil, badValue("Invalid latency-tracking-info-percentiles parameters")
 		}
 		if p < 0 || p > 100 {

@@ -84,6 +84,10 @@ func (c *client) admit(cmd *command, args [][]byte) *command {
 		c.reject(errOOM)
 		return nil
 	}
+	if c.has(clientMonitor) && cmd.flags&(flagsWrite|flagReadonly) != 0 {
+		c.reject(errReplicaKeys)
+		return nil
+	}
 	if c.pauses(cmd) && c.postpone() {
 		return nil
 	}

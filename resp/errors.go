@@ -104,6 +104,7 @@ const (
 	errMaxClients   = "ERR max number of clients reached"
 	errUnblocked    = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
 	errClosing      = "ERR server is shutting down"
+	errReplicaKeys  = "ERR Replica can't interact with the keyspace" // for one that does MONITOR
 	errInternal     = "ERR internal error, see the server's log"
 	errCorrupt      = "ERR a value on disk is damaged, see the server's log"
 )

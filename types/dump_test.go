@@ -157,7 +157,7 @@ func TestRDBDamage(t *testing.T) {
 		{"listpack with an entry over its end", "140a" + "0a000000" + "0100" + "8f6102" + "ff"},
 		{"listpack with a head that is none", "1409" + "09000000" + "0100" + "f501" + "ff"},
 		{"listpack pair of one", "100a" + "0a000000" + "0100" + "816102" + "ff"},
-		{"listpack score of no number", "110d" + "0d000000" + "0200" + "816102" + "816202" + "ff"},
+		{"listpack score that is not a number", "110f" + "0f000000" + "0200" + "816102" + "836e616e04" + "ff"},
 		{"ziplist of a wrong tail", "0a0e" + "0e000000" + "0b000000" + "0100" + "000161" + "ff"},
 		{"ziplist of a wrong step", "0a10" + "10000000" + "0d000000" + "0200" + "000161" + "01f2" + "ff"},
 		{"ziplist with an entry over its end", "0a0e" + "0e000000" + "0a000000" + "0100" + "000261" + "ff"},

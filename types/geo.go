@@ -36,8 +36,11 @@ func (p GeoPoint) Score() float64 { return float64(p.cell(geoSteps).bits) }
 
 // GeoPointOf returns the position that a score stands for, the middle of its cell.
 func GeoPointOf(score float64) GeoPoint {
-	hash := uint64(int64(score))
-	if score >= 1<<63 {
+	var hash uint64
+	switch { // as C converts it on x86: what is too large becomes 0
+	case score < 1<<63:
+		hash = uint64(int64(score))
+	case score < 1<<64:
 		hash = uint64(score)
 	}
 	a := geoCell{bits: hash, steps: geoSteps}.area()

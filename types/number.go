@@ -1,6 +1,8 @@
 package types
 
 import (
+	"bytes"
+	"errors"
 	"math"
 	"strconv"
 )
@@ -94,4 +96,78 @@ func (tx *Tx) intOf(v *Value) (int64, error) {
 		return 0, ErrNotInteger
 	}
 	return n, nil
+}
+
+// floatPrefix parses the number that a text begins with, as C's strtod does: decimal
+// or hexadecimal, inf, or nan, after any white space. ok is false if there is none.
+func floatPrefix(text []byte) (f float64, ok bool) {
+	text = bytes.TrimLeft(text, " \t\n\v\f\r")
+	sign := 0
+	if len(text) > 0 && (text[0] == '-' || text[0] == '+') {
+		sign = 1
+	}
+	rest := text[sign:]
+	switch {
+	case len(rest) >= 3 && bytes.EqualFold(rest[:3], []byte("inf")):
+		return math.Inf(1 - 2*bytes.Count(text[:sign], []byte("-"))), true
+	case len(rest) >= 3 && bytes.EqualFold(rest[:3], []byte("nan")):
+		return math.NaN(), true
+	}
+	hex := len(rest) >= 2 && rest[0] == '0' && rest[1]|0x20 == 'x'
+	n := 0
+	if hex {
+		n = 2
+	}
+	n, digits := mantissaEnd(rest, n, hex)
+	if digits == 0 {
+		return 0, false
+	}
+	end := exponentEnd(rest, n, hex)
+	number := string(text[:sign+end])
+	if hex && end == n {
+		number += "p0" // Go wants an exponent there, C does not
+	}
+	f, err := strconv.ParseFloat(number, 64)
+	return f, err == nil || errors.Is(err, strconv.ErrRange)
+}
+
+// mantissaEnd returns where the digits from i on end, of which one may be a point,
+// and how many there are.
+func mantissaEnd(text []byte, i int, hex bool) (end, digits int) {
+	point := false
+	for ; i < len(text); i++ {
+		ch := text[i]
+		switch {
+		case '0' <= ch && ch <= '9', hex && 'a' <= ch|0x20 && ch|0x20 <= 'f':
+			digits++
+		case ch == '.' && !point:
+			point = true
+		default:
+			return i, digits
+		}
+	}
+	return i, digits
+}
+
+// exponentEnd returns where the exponent at i ends; i if there is none.
+func exponentEnd(text []byte, i int, hex bool) int {
+	letter := byte('e')
+	if hex {
+		letter = 'p'
+	}
+	if i == len(text) || text[i]|0x20 != letter {
+		return i
+	}
+	first := i + 1
+	if first < len(text) && (text[first] == '-' || text[first] == '+') {
+		first++
+	}
+	end := first
+	for end < len(text) && '0' <= text[end] && text[end] <= '9' {
+		end++
+	}
+	if end == first {
+		return i
+	}
+	return end
 }

@@ -126,6 +126,54 @@ func TestLongDouble(t *testing.T) {
 	}
 }
 
+// The oracle's RESTORE says what C's strtod makes of these.
+func TestFloatPrefix(t *testing.T) {
+	tests := []struct {
+		text string
+		want float64
+		ok   bool
+	}{
+		{"1_000", 1, true},
+		{"1e", 1, true},
+		{"1e+", 1, true},
+		{"1e5", 1e5, true},
+		{"1e_2", 1, true},
+		{"1x", 1, true},
+		{"0x10", 16, true},
+		{"0x1p3", 8, true},
+		{"0x1_0", 1, true},
+		{"-0X.8p", -0.5, true},
+		{"0x", 0, false},
+		{" 5", 5, true},
+		{"5 ", 5, true},
+		{"+3", 3, true},
+		{"-.5e1z", -5, true},
+		{"1\x002", 1, true},
+		{"1.5.5", 1.5, true},
+		{"1e400", math.Inf(1), true},
+		{"-1e400", math.Inf(-1), true},
+		{"1e-400", 0, true},
+		{"5.", 5, true},
+		{"inf", math.Inf(1), true},
+		{"-Infinityx", math.Inf(-1), true},
+		{"", 0, false},
+		{"abc", 0, false},
+		{".", 0, false},
+		{"-", 0, false},
+		{"_1", 0, false},
+		{"in", 0, false},
+		{"e5", 0, false},
+	}
+	for _, tt := range tests {
+		if got, ok := floatPrefix([]byte(tt.text)); got != tt.want || ok != tt.ok {
+			t.Errorf("floatPrefix(%q) = %v, %v; want %v, %v", tt.text, got, ok, tt.want, tt.ok)
+		}
+	}
+	if got, ok := floatPrefix([]byte("-nan")); !math.IsNaN(got) || !ok {
+		t.Errorf("-nan is %v, %v", got, ok)
+	}
+}
+
 func FuzzLongDouble(f *testing.F) {
 	for _, s := range []string{"1.5", "-0x1.8p3", "1e4931", "1e-4951", "inf", "0e9"} {
 		f.Add([]byte(s))

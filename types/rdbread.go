@@ -203,13 +203,22 @@ func (r *rdbReader) textScore() (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return scoreOf(text)
+	// C's scanf: what follows the number does not count, but there has to be one.
+	f, ok := floatPrefix(text)
+	if !ok || math.IsNaN(f) {
+		return 0, badDump("score %.40q", text)
+	}
+	return f, nil
 }
 
-// scoreOf parses a score that Redis wrote in decimal.
-func scoreOf(text []byte) (float64, error) {
-	f, err := strconv.ParseFloat(string(text), 64)
-	if err != nil && !math.IsInf(f, 0) || math.IsNaN(f) {
+// maxPackedScoreBytes is how much of a score in a listpack or ziplist counts.
+const maxPackedScoreBytes = 127
+
+// packedScore parses a score of a listpack or ziplist. As with C's strtod, what is
+// no number is 0; what says that it is none is refused, for it has no order.
+func packedScore(text []byte) (float64, error) {
+	f, _ := floatPrefix(text[:min(len(text), maxPackedScoreBytes)])
+	if math.IsNaN(f) {
 		return 0, badDump("score %.40q", text)
 	}
 	return f, nil

@@ -309,7 +309,7 @@ func (v *rdbValue) nextPacked(items rdbItems) (e rdbEntry, ok bool, err error) {
 	}
 	switch {
 	case v.tag == tagZSet:
-		e.score, err = scoreOf(e.value)
+		e.score, err = packedScore(e.value)
 		e.value = nil
 	case v.rdbType == rdbHashTTLPack || v.rdbType == rdbHashTTLPackOld:
 		text, moreErr := oneMore(items)
