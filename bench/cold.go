@@ -57,7 +57,7 @@ func runCold(ctx context.Context, e *env) (_ *table, err error) {
 	if err != nil {
 		return t, err
 	}
-	if err := s.fill(ctx, e.o.keys, coldSet()); err != nil {
+	if err := s.fill(ctx, e.o.keys, setOf(coldValueBytes)); err != nil {
 		return t, err
 	}
 	if err := s.terminate(); err != nil {
@@ -85,17 +85,17 @@ func runCold(ctx context.Context, e *env) (_ *table, err error) {
 	return t, nil
 }
 
-// coldSet returns what makes the commands that fill a server: values that no
-// compression of anybody's makes smaller.
-func coldSet() func(buf []byte, i int) []byte {
+// setOf returns what makes the commands that fill a server with values of this
+// size, which no compression of anybody's makes smaller.
+func setOf(size int) func(buf []byte, i int) []byte {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	blob := make([]byte, 64*coldValueBytes)
+	blob := make([]byte, 64*size)
 	for i := range blob {
 		blob[i] = byte(rnd.Uint32())
 	}
 	return func(buf []byte, i int) []byte {
-		from := i * 37 % (len(blob) - coldValueBytes)
-		return appendCommand(buf, "SET", fmt.Sprintf("key:%012d", i), string(blob[from:from+coldValueBytes]))
+		from := i * 37 % (len(blob) - size)
+		return appendCommand(buf, "SET", fmt.Sprintf("key:%012d", i), string(blob[from:from+size]))
 	}
 }
 

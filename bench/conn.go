@@ -128,12 +128,21 @@ func (s *server) info(section, field string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	value, ok := infoField(text, field)
+	if !ok {
+		return "", fmt.Errorf("%s: INFO %s has no field %s", s.kind, section, field)
+	}
+	return value, nil
+}
+
+// infoField returns the value of one line of what INFO answered.
+func infoField(text, field string) (value string, ok bool) {
 	for line := range strings.Lines(text) {
 		if value, ok := strings.CutPrefix(line, field+":"); ok {
-			return strings.TrimSpace(value), nil
+			return strings.TrimSpace(value), true
 		}
 	}
-	return "", fmt.Errorf("%s: INFO %s has no field %s", s.kind, section, field)
+	return "", false
 }
 
 // fill sends n commands in batches: appendTo appends the i'th to buf. It returns

@@ -59,6 +59,7 @@ func sections() []*section {
 		bigSection(),
 		coldSection(),
 		cacheSection(),
+		mergeSection(),
 	}
 }
 

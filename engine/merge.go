@@ -149,7 +149,7 @@ func (db *DB) Merge(ctx context.Context, ratio float64) error {
 	if err := db.rotateAndSeal(); err != nil && !errors.Is(err, ErrNoSpace) {
 		return fmt.Errorf("engine: merge: %w", err)
 	}
-	return db.mergeFiles(ctx, func() []*dataFile { return db.chooseFiles(ratio) })
+	return db.mergeFiles(ctx, func() mergeChoice { return db.chooseFiles(ratio) })
 }
 
 // mergeLook is how often the background looks whether a merge is due, and
@@ -204,16 +204,17 @@ func (db *DB) mergeIfDue() error {
 }
 
 // mergeFiles merges the files that choose returns, in as many groups as the
-// free space asks for. REQUIRES: merge.running is held.
-func (db *DB) mergeFiles(ctx context.Context, choose func() []*dataFile) error {
+// free space asks for, or in small ones. REQUIRES: merge.running is held.
+func (db *DB) mergeFiles(ctx context.Context, choose func() mergeChoice) error {
 	if err := db.clearLimbo(); err != nil {
 		return fmt.Errorf("engine: merge: %w", err)
 	}
-	todo := choose()
+	choice := choose()
+	todo := choice.files
 	if len(todo) == 0 {
 		return nil
 	}
-	m := &merger{db: db, ctx: ctx, started: time.Now()}
+	m := &merger{db: db, ctx: ctx, started: time.Now(), apart: choice.apart}
 	m.rate.bytesPerSecond = db.opt.MergeRateBytes
 	for _, f := range todo {
 		m.total += f.meta.dataEnd

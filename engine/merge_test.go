@@ -71,15 +71,85 @@ func TestTombstonesThatAddUpAreMergedAway(t *testing.T) {
 		{sealed: true, minSeq: 10, maxSeq: 19, bytes: 300, tombstones: 300},
 		{minSeq: 20, maxSeq: 29, bytes: 50, live: 50},
 	}
-	if got := dueFiles(all, 0.6, 100); fmt.Sprint(got) != "[0 1]" {
+	if got, _ := dueFiles(all, 0.6, 100); fmt.Sprint(got) != "[0 1]" {
 		t.Errorf("got %v, want all sealed files", got)
 	}
-	if got := dueFiles(all, 0.8, 100); got != nil {
+	if got, _ := dueFiles(all, 0.8, 100); got != nil {
 		t.Errorf("got %v, want nothing below the ratio", got)
 	}
-	if got := dueFiles(all, 0.6, 1000); got != nil {
+	if got, _ := dueFiles(all, 0.6, 1000); got != nil {
 		t.Errorf("got %v, want nothing below the dead bytes", got)
 	}
+}
+
+func TestDueFiles(t *testing.T) {
+	file := func(live int64) mergeCandidate { return mergeCandidate{sealed: true, bytes: 100, live: live} }
+	withTombstones := func(c mergeCandidate, n int64) mergeCandidate {
+		c.tombstones = n
+		return c
+	}
+	for _, c := range []struct {
+		name  string
+		files []mergeCandidate
+		want  string
+		apart bool
+	}{
+		{"those at the ratio, worst first", []mergeCandidate{file(50), file(100), file(10), file(49)}, "[2 3 0]", true},
+		{"worst of those that age together, until the rest is below the share", []mergeCandidate{file(60), file(80), file(55), file(75)}, "[2]", true},
+		{"more of them", []mergeCandidate{file(60), file(65), file(55), file(65)}, "[2 0]", true},
+		{"below the share", []mergeCandidate{file(65), file(80), file(80), file(80)}, "[]", false},
+		{"the active file is not counted", []mergeCandidate{file(76), {bytes: 1000}}, "[]", false},
+		{"tombstones that stay are not dead", []mergeCandidate{withTombstones(file(69), 20), file(75)}, "[]", false},
+		{"tombstones that go only together", []mergeCandidate{withTombstones(file(40), 20), withTombstones(file(40), 20)}, "[0 1]", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for i := range c.files {
+				c.files[i].minSeq, c.files[i].maxSeq = uint64(10*i+1), uint64(10*i+9)
+			}
+			got, apart := dueFiles(c.files, 0.5, 1)
+			if fmt.Sprint(got) != c.want || apart != c.apart {
+				t.Errorf("got %v, apart %v, want %s, %v", got, apart, c.want, c.apart)
+			}
+		})
+	}
+}
+
+func TestAnAutomaticMergeGivesSpaceBackPieceByPiece(t *testing.T) {
+	x := newTrusted(t, func(o *Options) { o.MergeRatio = 0.4 })
+	value := func(i int) string { return strings.Repeat(fmt.Sprint(i%10), 100) }
+	for i := range 400 {
+		x.put(fmt.Sprintf("a%04d", i), value(i))
+	}
+	for i := 0; i < 400; i += 2 {
+		x.put(fmt.Sprintf("a%04d", i), value(i+1))
+	}
+	x.seal()
+	before := x.db.Stats()
+	most, commits := int64(0), 0
+	x.db.merge.step = func(s mergeStep) {
+		if s == stepListed {
+			most = max(most, x.db.Stats().DiskBytes)
+		}
+		if s == stepCommitted {
+			commits++
+		}
+	}
+	if err := x.db.mergeIfDue(); err != nil {
+		t.Fatal(err)
+	}
+	x.db.merge.step = nil
+	after := x.db.Stats()
+	if commits < 5 || most > before.DiskBytes+x.opt.DataFileBytes || after.DeadBytes > before.DeadBytes/10 {
+		t.Errorf("%d commits, at most %d bytes on the disk, before %+v, after %+v: want a commit for each of some files, and never more than one more",
+			commits, most, before, after)
+	}
+	for range 2 {
+		for i := range 400 {
+			x.want(fmt.Sprintf("a%04d", i), value(i+1-i%2))
+		}
+		x.crash(crashLost)
+	}
+	x.close()
 }
 
 func TestMergeRunsByItselfAndThenRests(t *testing.T) {

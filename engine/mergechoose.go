@@ -89,14 +89,67 @@ func worthMerging(all []mergeCandidate, ratio float64) (chosen []int, dead int64
 	return chosen, dead
 }
 
+// overallShare is what share of the ratio all sealed files together have to be dead
+// for the worst of them to be merged before they reach the ratio themselves. Files
+// that age together would otherwise reach it together, when the space is at its
+// most, and ask for the room of as many copies at once.
+const overallShare = 0.5
+
+// worstFiles returns those files with the most dead bytes to a live one whose
+// merging brings the share of dead bytes over all sealed files below the given
+// one, worst first, and nothing if it is below. Every one of them has at least that
+// share itself, tombstones not counted, so none is merged for nothing.
+func worstFiles(all []mergeCandidate, share float64, deadBytes int64) (chosen []int) {
+	var bytes, dead int64
+	for i := range all {
+		if all[i].sealed {
+			bytes += all[i].bytes
+			dead += all[i].dead(false)
+			chosen = append(chosen, i)
+		}
+	}
+	if dead < deadBytes {
+		return nil
+	}
+	sortWorstFirst(all, chosen)
+	for n, i := range chosen {
+		c := &all[i]
+		if float64(dead) < share*float64(bytes) || float64(c.dead(false)) < share*float64(c.bytes) {
+			return chosen[:n]
+		}
+		bytes -= c.dead(false)
+		dead -= c.dead(false)
+	}
+	return chosen
+}
+
+// sortWorstFirst sorts files by the share that is dead for certain.
+func sortWorstFirst(all []mergeCandidate, files []int) {
+	share := func(i int) float64 { return float64(all[i].dead(false)) / float64(max(all[i].bytes, 1)) }
+	slices.SortStableFunc(files, func(a, b int) int { return cmp.Compare(share(b), share(a)) })
+}
+
 // dueFiles returns the files that an automatic merge takes: those worth it, if
-// together they have enough dead bytes. Tombstones that no merge of some files
-// can drop add up in the end; when they and what is dead reach the share over
-// all sealed files, it takes all of them, which drops every tombstone.
-func dueFiles(all []mergeCandidate, ratio float64, deadBytes int64) []int {
+// together they have enough dead bytes, or else the worst, if there is much that is
+// dead over all. Tombstones that no merge of some files can drop add up in the end;
+// when they and what is dead reach the share over all sealed files, it takes all of
+// them, which drops every tombstone.
+//
+// If apart is true each file is worth merging without the others, and they are in
+// the order in which to do so.
+func dueFiles(all []mergeCandidate, ratio float64, deadBytes int64) (chosen []int, apart bool) {
 	chosen, dead := worthMerging(all, ratio)
 	if len(chosen) > 0 && dead >= deadBytes {
-		return chosen
+		apart = !slices.ContainsFunc(chosen, func(i int) bool {
+			return float64(all[i].dead(false)) < ratio*float64(all[i].bytes)
+		})
+		if apart {
+			sortWorstFirst(all, chosen)
+		}
+		return chosen, apart
+	}
+	if chosen = worstFiles(all, overallShare*ratio, deadBytes); len(chosen) > 0 {
+		return chosen, true
 	}
 	var bytes, gone int64
 	chosen = chosen[:0]
@@ -108,9 +161,9 @@ func dueFiles(all []mergeCandidate, ratio float64, deadBytes int64) []int {
 		}
 	}
 	if gone > 0 && gone >= deadBytes && float64(gone) >= ratio*float64(bytes) {
-		return chosen
+		return chosen, false
 	}
-	return nil
+	return nil, false
 }
 
 // Every Open begins a data file, so restarts with few writes between them leave
@@ -168,15 +221,24 @@ func (db *DB) foldable(all []mergeCandidate) []*dataFile {
 	return files
 }
 
-// chooseFiles returns the files for a merge by hand.
-func (db *DB) chooseFiles(ratio float64) []*dataFile {
+// chooseFiles returns the files for a merge by hand. They are merged together, which
+// drops the most tombstones.
+func (db *DB) chooseFiles(ratio float64) mergeChoice {
 	all := db.candidates()
 	chosen, _ := worthMerging(all, ratio)
-	return filesOf(all, chosen)
+	return mergeChoice{files: filesOf(all, chosen)}
+}
+
+// mergeChoice is what a merge is to do.
+type mergeChoice struct {
+	files []*dataFile
+	// apart says that the files may as well be merged in small groups, in this
+	// order: each group gives its space back before the next one takes any.
+	apart bool
 }
 
 // chooseDue returns the files for an automatic merge.
-func (db *DB) chooseDue() []*dataFile {
+func (db *DB) chooseDue() mergeChoice {
 	all := db.candidates()
 	for i := range all {
 		if db.merge.isDamaged(all[i].file.number) {
@@ -187,14 +249,14 @@ func (db *DB) chooseDue() []*dataFile {
 	if db.disk.reached() {
 		ratio, dead = min(ratio, fullMergeRatio), 1
 	}
-	if due := dueFiles(all, ratio, dead); len(due) > 0 {
-		return filesOf(all, due)
+	if due, apart := dueFiles(all, ratio, dead); len(due) > 0 {
+		return mergeChoice{filesOf(all, due), apart}
 	}
-	return db.foldable(all)
+	return mergeChoice{files: db.foldable(all)}
 }
 
 // mergeDue reports whether an automatic merge has something to do.
-func (db *DB) mergeDue() bool { return len(db.chooseDue()) > 0 }
+func (db *DB) mergeDue() bool { return len(db.chooseDue().files) > 0 }
 
 func filesOf(all []mergeCandidate, chosen []int) []*dataFile {
 	files := make([]*dataFile, len(chosen))
@@ -202,6 +264,25 @@ func filesOf(all []mergeCandidate, chosen []int) []*dataFile {
 		files[i] = all[c].file
 	}
 	return files
+}
+
+// pieceBytes is how much live data a merge of files that may be merged apart copies
+// before it gives space back, unless one file has more.
+func (db *DB) pieceBytes() int64 { return db.opt.DataFileBytes / 4 }
+
+// takePiece takes the next files off todo, at least one, as far as their live
+// records are a piece. It returns none if the disk has no room for that.
+func (db *DB) takePiece(todo []*dataFile, free int64) (group, rest []*dataFile) {
+	n, live := 1, todo[0].live.Load()
+	for ; n < len(todo); n++ {
+		if live += todo[n].live.Load(); live > db.pieceBytes() {
+			break
+		}
+	}
+	if group, rest = db.takeGroup(todo[:n], free); len(rest) > 0 {
+		return nil, todo
+	}
+	return group, todo[n:]
 }
 
 // takeGroup takes the next files to merge together off todo: all of them if the

@@ -27,6 +27,7 @@ type merger struct {
 	ctx     context.Context
 	started time.Time
 	rate    rateLimiter
+	apart   bool // see mergeChoice
 
 	done, total int64 // bytes of the inputs
 	reported    time.Time
@@ -53,7 +54,7 @@ func (m *merger) runGroups(todo []*dataFile) error {
 			return err
 		}
 		done := m.done
-		m.group, todo = m.db.takeGroup(todo, free)
+		m.group, todo = m.nextGroup(todo, free)
 		err = fmt.Errorf("%w: %d bytes are not enough to merge any file", ErrNoSpace, free)
 		if len(m.group) > 0 {
 			err = m.runGroup()
@@ -70,6 +71,16 @@ func (m *merger) runGroups(todo []*dataFile) error {
 		}
 	}
 	return nil
+}
+
+// nextGroup takes the files to merge next off todo: none if free is not enough.
+func (m *merger) nextGroup(todo []*dataFile, free int64) (group, rest []*dataFile) {
+	if m.apart {
+		if group, rest = m.db.takePiece(todo, free); len(group) > 0 {
+			return group, rest
+		}
+	}
+	return m.db.takeGroup(todo, free)
 }
 
 func (m *merger) runGroup() error {

@@ -52,7 +52,7 @@ type Options struct {
 	// FS is the file system; nil means the operating system's.
 	FS FS
 	// DataFileBytes is the size at which the active file is sealed and the
-	// next one begun. Default 256 MiB, at least 4 KiB, at most 2 GiB. A frame
+	// next one begun. Default 128 MiB, at least 4 KiB, at most 2 GiB. A frame
 	// that is larger gets a file of its own.
 	DataFileBytes int64
 	// Sync is the sync policy. It can be changed later by DB.SetSync.
@@ -74,10 +74,11 @@ type Options struct {
 	// openings of a directory; a smaller number that would hide keys is refused.
 	Spaces int
 	// MergeRatio is the share of dead bytes at which an immutable file is worth
-	// merging. Default 0.6, in (0, 1].
+	// merging. Default 0.5, in (0, 1]. When all immutable files together have half
+	// of it, those with the most are merged until they have not.
 	MergeRatio float64
 	// MergeDeadBytes is the number of dead bytes over all immutable files at
-	// which a merge starts by itself, if one file reaches MergeRatio. Default
+	// which a merge starts by itself, if MergeRatio says what to merge. Default
 	// 64 MiB; negative turns automatic merges off, those of small files included,
 	// which restarts leave.
 	MergeDeadBytes int64
@@ -123,12 +124,12 @@ func (o Options) withDefaults() (Options, error) {
 	if o.FS == nil {
 		o.FS = OSFS()
 	}
-	setDefault(&o.DataFileBytes, 256<<20)
+	setDefault(&o.DataFileBytes, 128<<20)
 	setDefault(&o.SyncBytes, 1<<20)
 	setDefault(&o.Index, IndexART)
 	setDefault(&o.Shards, MaxShards)
 	setDefault(&o.Spaces, 1)
-	setDefault(&o.MergeRatio, 0.6)
+	setDefault(&o.MergeRatio, 0.5)
 	setDefault(&o.MergeDeadBytes, 64<<20)
 	setDefault(&o.MergeRateBytes, 64<<20)
 	setDefault(&o.ScrubInterval, 7*24*time.Hour)

@@ -596,7 +596,7 @@ func TestB08TheActiveFileIsNeverAnInput(t *testing.T) {
 		x.put("k", strings.Repeat("g", 100))
 	}
 	active := x.db.log.active.number
-	for _, f := range append(x.db.chooseFiles(0), x.db.chooseFiles(0.1)...) {
+	for _, f := range append(x.db.chooseFiles(0).files, x.db.chooseFiles(0.1).files...) {
 		if f.number >= active || !f.sealed.Load() {
 			t.Errorf("file %d would be merged; the active file is %d", f.number, active)
 		}

@@ -293,9 +293,9 @@ var storageDirectives = []directive{
 		doc:    "The distance of appendfsync bytes. (bitkv's own.)",
 	},
 	{
-		name: "data-file-size", kind: memoryKind{4 << 10, 2 << 30, false}, def: "256mb", flags: startOnly,
+		name: "data-file-size", kind: memoryKind{4 << 10, 2 << 30, false}, def: "128mb", flags: startOnly,
 		access: field(func(s *Settings) *int64 { return &s.DataFileSize }),
-		doc:    "Size at which a data file is sealed and the next one begun. (bitkv's own.)",
+		doc:    "Size at which a data file is sealed and the next one begun. The smaller, the less room a merge takes meanwhile. (bitkv's own.)",
 	},
 	{
 		name: "index-type", kind: oneOf("art", "plar"), def: "art", flags: startOnly,
@@ -323,9 +323,9 @@ var storageDirectives = []directive{
 		doc:    "How many reads of values that are not in memory the disk is given at a time. See docs/larger-than-memory.md. (bitkv's own.)",
 	},
 	{
-		name: "merge-ratio", kind: floatKind{0, 1}, def: "0.6", flags: startOnly,
+		name: "merge-ratio", kind: floatKind{0, 1}, def: "0.5", flags: startOnly,
 		access: field(func(s *Settings) *float64 { return &s.MergeRatio }),
-		doc:    "Share of dead bytes at which an immutable data file is merged. (bitkv's own.)",
+		doc:    "Share of dead bytes at which an immutable data file is merged. When all of them together have half of it, those with the most are merged, until they have not. (bitkv's own.)",
 	},
 	{
 		name: "merge-dead-bytes", kind: memoryKind{0, maxInt, false}, def: "64mb", flags: startOnly,
