@@ -40,6 +40,9 @@ const (
 	maxColdReaders = 4096
 	// keptFetchBytes is the largest buffer that Reset keeps.
 	keptFetchBytes = 64 << 10
+	// coldReadBytes is about what a read costs besides its buffer: itself, its copy of
+	// the key, its places in the maps.
+	coldReadBytes = 192
 )
 
 // Fetch is what a transaction that must not wait has noted, and what of it has
@@ -55,6 +58,7 @@ type Fetch struct {
 	buf    []byte
 	left   atomic.Int32
 	done   func()
+	bytes  atomic.Int64 // of memory that is held, for Memory
 }
 
 // coldRead is one read of a Fetch.
@@ -90,6 +94,10 @@ func (f *Fetch) Full() bool {
 	return len(f.reads) >= limit
 }
 
+// Memory is about how many bytes the Fetch holds: what has been read, and what is
+// being read. Any goroutine may ask, at any time.
+func (f *Fetch) Memory() int64 { return f.bytes.Load() }
+
 // mustWait reports that the rest is to be read by waiting for it.
 func (f *Fetch) mustWait() bool { return f.rounds >= maxRounds || f.held >= maxFetchBytes }
 
@@ -104,10 +112,14 @@ func (f *Fetch) Drop(db *DB) {
 // Reset forgets everything: the command is done, or another one begins.
 // REQUIRES: nothing was noted since the last Start; see Drop.
 func (f *Fetch) Reset() {
+	if len(f.got) > firstRound {
+		f.got = nil // a map never gets smaller
+	}
 	clear(f.got)
 	if cap(f.buf) > keptFetchBytes {
 		f.buf = nil
 	}
+	f.bytes.Store(int64(cap(f.buf)))
 	f.reads, f.asked, f.noted, f.held, f.rounds, f.done = nil, nil, 0, 0, 0, nil
 }
 
@@ -166,8 +178,13 @@ func (f *Fetch) makeBuffers() {
 	}
 	buf := f.buf
 	if f.rounds > 1 || cap(buf) < total {
+		if f.rounds == 1 {
+			f.bytes.Add(-int64(cap(buf))) // it is given up, nothing of this command is in it
+		}
 		buf = make([]byte, total)
+		f.bytes.Add(int64(total))
 	}
+	f.bytes.Add(int64(len(f.reads)) * coldReadBytes)
 	f.buf = buf[:0]
 	for i := range f.reads {
 		n := f.reads[i].size()

@@ -204,10 +204,10 @@ func (c *client) appendInfo(b []byte) []byte {
 }
 
 // memory is what a connection holds: its state, its goroutine's stack if it has one,
-// its buffers. Any goroutine may ask.
+// its buffers, the values fetched from the disk for it. Any goroutine may ask.
 func (c *client) memory() int64 {
 	return c.baseBytes + c.queryLen.Load() + c.queryFree.Load() + c.replyCap.Load() +
-		c.multiMem.Load() + c.out.pending.Load()
+		c.multiMem.Load() + c.out.pending.Load() + c.cold.fetch.Memory()
 }
 
 func (c *client) flagString() string {

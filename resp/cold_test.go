@@ -317,3 +317,33 @@ func TestColdAheadIsNoAccess(t *testing.T) {
 	c.wantReply("$10\r\n" + long("b") + "\r\n")
 	c.want("OBJECT FREQ behind", ":6\r\n") // 5 of a new key, and one access
 }
+
+// TestColdMemoryIsCounted has a large value read: it is memory of the client, from when
+// there is a buffer for it until the command is done.
+func TestColdMemoryIsCounted(t *testing.T) {
+	const size = 4 << 20
+	s, fs := coldServer(t, nil)
+	c := s.dial(t)
+	value := strings.Repeat("v", size)
+	c.want(fmt.Sprintf("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n%s", size, value), "+OK\r\n")
+	reader := s.dial(t) // its query buffer is small
+	fetched := func() (values, all int64) {
+		s.eachClient(func(c *client) bool {
+			if n := c.cold.fetch.Memory(); n > 0 {
+				values, all = values+n, all+c.memory()
+			}
+			return true
+		})
+		return values, all
+	}
+	release := fs.block()
+	defer release()
+	reader.send("GET k\r\n")
+	eventually(t, "the read begins", func() bool { return fs.held.Load() > 0 })
+	if values, all := fetched(); values < size || values > size+(64<<10) || all < values {
+		t.Errorf("%d bytes are fetched, the client holds %d, the value has %d", values, all, size)
+	}
+	release()
+	reader.wantReply(fmt.Sprintf("$%d\r\n%s\r\n", size, value))
+	eventually(t, "the fetched value is let go", func() bool { values, _ := fetched(); return values == 0 })
+}
