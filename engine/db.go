@@ -198,6 +198,7 @@ func newDB(dir string, opt Options) *DB {
 	db.cold.limit.Store(int32(opt.ColdReaders))
 	db.SetValueCache(opt.ValueCacheBytes)
 	db.disk.db = db
+	db.disk.wants.Store(noRefusal)
 	return db
 }
 

@@ -26,6 +26,16 @@ const diskLookEvery = 100 * time.Millisecond
 // otherwise: any that is worth it.
 const fullMergeRatio = 0.1
 
+const (
+	// noRefusal stands for no write that was refused.
+	noRefusal = -1
+	// wantsShare bounds what must become free before the limit counts as no longer
+	// reached: one refused value that is huge says little about all others.
+	wantsShare = 16
+	// diskSayMs is the shortest time between two lines in the log, in milliseconds.
+	diskSayMs = 10_000
+)
+
 // diskLimit is the limit and what is known of the disk.
 type diskLimit struct {
 	db    *DB
@@ -33,10 +43,12 @@ type diskLimit struct {
 	used  atomic.Int64 // when last looked, and what was reserved since
 	grown atomic.Int64 // what files grew by since Open without being reserved
 	since atomic.Int64 // grown, when last looked
-	full  atomic.Bool  // the last write that needed room was refused
+	wants atomic.Int64 // what a write was refused for, the most of them; noRefusal
 
 	mu     sync.Mutex // held by the one who looks; guards following
 	looked time.Time
+	said   bool  // what was logged last: that the limit is reached
+	saidMs int64 // when; 0: never
 }
 
 // SetMaxDisk limits what the directory may take on the disk, in bytes; 0 means no
@@ -45,8 +57,9 @@ func (db *DB) SetMaxDisk(bytes int64) {
 	if db.disk.limit.Swap(bytes) == bytes {
 		return
 	}
-	db.disk.full.Store(false)
+	db.disk.wants.Store(noRefusal)
 	db.disk.look(0)
+	db.disk.say(db.disk.isReached())
 }
 
 // DiskUsed returns what the files of the directory take on the disk, reserved room
@@ -125,14 +138,40 @@ func (d *diskLimit) grows(n int64) int64 {
 func (d *diskLimit) check(n int64) error {
 	d.look(diskLookEvery)
 	limit := d.limit.Load()
-	reached := limit != 0 && d.estimate()+n > limit
-	if d.full.Swap(reached) != reached {
-		d.db.opt.Logger.Warn("the limit on disk use", "reached", reached, "limit", limit, "used", d.estimate())
+	refused := limit != 0 && d.estimate()+n > limit
+	if refused {
+		d.refused(min(n, limit/wantsShare))
 	}
-	if reached {
+	d.say(d.isReached())
+	if refused {
 		return ErrDiskLimit
 	}
 	return nil
+}
+
+// refused notes that n bytes were.
+func (d *diskLimit) refused(n int64) {
+	for {
+		wants := d.wants.Load()
+		if wants >= n || d.wants.CompareAndSwap(wants, n) {
+			return
+		}
+	}
+}
+
+// say logs whether the limit is reached, if that is news and the last were not just now.
+func (d *diskLimit) say(reached bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.said == reached {
+		return
+	}
+	now := d.db.opt.NowMs()
+	if since := now - d.saidMs; d.saidMs != 0 && 0 <= since && since < diskSayMs {
+		return
+	}
+	d.said, d.saidMs = reached, now
+	d.db.opt.Logger.Warn("the limit on disk use", "reached", reached, "limit", d.limit.Load(), "used", d.estimate())
 }
 
 // room returns how much of want bytes may be reserved: want, or need if that is all
@@ -155,8 +194,28 @@ func (d *diskLimit) wrote(n int64) {
 // reserved counts room that was reserved.
 func (d *diskLimit) reserved(n int64) { d.used.Add(n) }
 
-// reached reports whether writes are refused.
-func (d *diskLimit) reached() bool { return d.limit.Load() != 0 && d.full.Load() }
+// reached reports whether writes are refused: there is more on the disk than may be,
+// or there is no room yet for what was refused. While small writes find the room that
+// larger ones do not, it stays so.
+func (d *diskLimit) reached() bool {
+	reached := d.isReached()
+	d.say(reached)
+	return reached
+}
+
+func (d *diskLimit) isReached() bool {
+	limit := d.limit.Load()
+	wants := d.wants.Load()
+	if limit == 0 || wants == noRefusal && d.estimate() <= limit {
+		return false
+	}
+	d.look(diskLookEvery)
+	if d.estimate()+max(wants, 0) > limit {
+		return true
+	}
+	d.wants.CompareAndSwap(wants, noRefusal)
+	return false
+}
 
 // sealForMerge ends the active file if writes are refused and merging it would give
 // room back: it is never an input of a merge.

@@ -1,9 +1,13 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -88,4 +92,71 @@ func TestDiskLimitStartsMerges(t *testing.T) {
 		}
 	}
 	waitFor(t, "there is room again", func() bool { return db.Put([]byte("k"), make([]byte, 1000)) == nil })
+}
+
+// While larger writes are refused and small ones are taken, the limit is reached, and
+// the log says so once. It never says more than one thing in ten seconds.
+func TestDiskLimitIsSaidOnce(t *testing.T) {
+	var log bytes.Buffer
+	var now atomic.Int64
+	now.Store(1 << 41)
+	db := mustOpen(t, t.TempDir(), Options{
+		MergeDeadBytes: -1, ScrubInterval: -1, NoPreallocate: true,
+		NowMs: now.Load, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	defer mustClose(t, db)
+	lines := func(what string, reached, notReached int) {
+		t.Helper()
+		yes, no := strings.Count(log.String(), "reached=true"), strings.Count(log.String(), "reached=false")
+		if yes != reached || no != notReached {
+			t.Errorf("%s: logged %d times that it is reached and %d times that it is not, want %d and %d\n%s",
+				what, yes, no, reached, notReached, log.String())
+		}
+	}
+	mixed := func() {
+		t.Helper()
+		for range 50 {
+			if err := db.disk.check(1000); !errors.Is(err, ErrDiskLimit) {
+				t.Fatalf("1000 bytes where there is room for 500: %v", err)
+			}
+			if err := db.disk.check(10); err != nil {
+				t.Fatalf("10 bytes where there is room for 500: %v", err)
+			}
+			if !db.Stats().MaxDiskReached {
+				t.Fatal("the limit is not reached")
+			}
+		}
+	}
+	if err := db.Put([]byte("k"), make([]byte, 100_000)); err != nil {
+		t.Fatalf("Put: %v", err)
+	}
+	if err := db.Sync(); err != nil {
+		t.Fatalf("Sync: %v", err)
+	}
+	db.keepReserve() // from here on nothing grows by itself
+	db.disk.look(0)
+	used := db.DiskUsed()
+	db.SetMaxDisk(used + 500)
+	if db.Stats().MaxDiskReached {
+		t.Error("the limit is reached before anything was refused")
+	}
+	mixed()
+	lines("in one moment", 1, 0)
+	now.Add(2 * diskSayMs)
+	mixed()
+	lines("later", 1, 0)
+	for range 20 {
+		db.SetMaxDisk(used + 1<<20)
+		if db.Stats().MaxDiskReached {
+			t.Error("the limit is reached after it was raised")
+		}
+		db.SetMaxDisk(used - 1)
+		if !db.Stats().MaxDiskReached {
+			t.Error("the limit is not reached with more than that on the disk")
+		}
+	}
+	lines("back and forth", 1, 1)
+	now.Add(diskSayMs)
+	db.Stats()
+	lines("in the end", 2, 1)
 }

@@ -17,6 +17,9 @@ type Stats struct {
 	// DiskUsed is what all files of the directory take, with what is reserved, and
 	// MaxDisk how much they may; 0: no limit.
 	DiskUsed, MaxDisk int64
+	// MaxDiskReached says that writes that need room are refused with ErrDiskLimit:
+	// all of them, or the larger ones.
+	MaxDiskReached bool
 	// KeydirBytes is the memory of the keydir, both levels.
 	KeydirBytes int64
 	// TailBytes is the log in memory: not written, or written and not synced.
@@ -106,6 +109,7 @@ func (db *DB) Stats() Stats {
 	}
 	s.Collections, s.KeydirBytes = db.keydirSize()
 	s.DiskUsed, s.MaxDisk = db.DiskUsed(), db.disk.limit.Load()
+	s.MaxDiskReached = db.disk.reached()
 	return s
 }
 

@@ -255,6 +255,17 @@ func TestMaxDisk(t *testing.T) {
 	if used, err := strconv.ParseInt(fields["disk_used"], 10, 64); err != nil || used < 1 || fields["maxdisk"] != "1" {
 		t.Errorf("disk_used %q, maxdisk %q", fields["disk_used"], fields["maxdisk"])
 	}
+	wantStatus := func(storage, aof string) {
+		t.Helper()
+		if s, _ := c.info("bitkv"); s["storage_status"] != storage {
+			t.Errorf("storage_status is %q, want %q", s["storage_status"], storage)
+		}
+		if s, _ := c.info("persistence"); s["aof_last_write_status"] != aof {
+			t.Errorf("aof_last_write_status is %q, want %q", s["aof_last_write_status"], aof)
+		}
+	}
+	wantStatus("maxdisk", "err")
 	c.want("CONFIG SET maxdisk 0", "+OK\r\n")
 	c.want("SET k w", "+OK\r\n")
+	wantStatus("ok", "ok")
 }

@@ -155,10 +155,13 @@ func (s *Server) syncLagMs(e *types.EngineStats, now time.Time) int64 {
 	return max(now.Sub(since).Milliseconds(), 0)
 }
 
-// storageStatus is "ok", or why writes are refused.
+// storageStatus is "ok", or why writes are refused: the error in quotes, or "maxdisk".
 func storageStatus(e *types.EngineStats) string {
-	if e.Failure == nil {
-		return "ok"
+	switch {
+	case e.Failure != nil:
+		return strconv.Quote(e.Failure.Error())
+	case e.MaxDiskReached:
+		return "maxdisk"
 	}
-	return strconv.Quote(e.Failure.Error())
+	return "ok"
 }
