@@ -49,6 +49,17 @@ func parseFileName(name string) (number uint32, suffix string, ok bool) {
 	return 0, "", false
 }
 
+// IsFileName reports whether name, without a directory, is that of a file which a
+// database makes in its directory.
+func IsFileName(name string) bool {
+	switch name {
+	case manifestName, manifestTmpName, reserveName, lockName, syncMarkName:
+		return true
+	}
+	_, _, ok := parseFileName(name)
+	return ok
+}
+
 // dataFile is one open data file. Its methods are safe for concurrent use.
 type dataFile struct {
 	fs     FS
@@ -247,6 +258,24 @@ type want struct {
 	key      []byte
 	valueLen int
 }
+
+// blame says in an error about damage whose value it was that was looked for.
+func (w *want) blame(err error) error {
+	if !errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	key := fmt.Sprintf("%q", w.key[:min(len(w.key), maxBlamedBytes)])
+	if len(w.key) > maxBlamedBytes {
+		key += fmt.Sprintf("... of %d bytes", len(w.key))
+	}
+	if w.kind == kindPut {
+		return fmt.Errorf("%w; read for key %s", err, key)
+	}
+	return fmt.Errorf("%w; read for element %s of collection %d", err, key, w.id)
+}
+
+// maxBlamedBytes bounds how much of a key an error shows.
+const maxBlamedBytes = 128
 
 // appendRecordValue appends the value of the record at offset to dst, after
 // checking the record's checksum, kind, key and length. A fault of the memory

@@ -260,7 +260,7 @@ func (p *coldReader) read(r *coldRead) {
 	} else {
 		r.value, r.err = r.file.readCold(r.buf, r.loc.offset(), &r.want)
 		if r.err != nil {
-			r.err = p.db.readFailed(r.err)
+			r.err = p.db.readFailed(r.want.blame(r.err))
 		} else {
 			p.db.values.Load().add(r.loc, r.value)
 		}

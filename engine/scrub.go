@@ -24,12 +24,15 @@ func (db *DB) Scrub(ctx context.Context, bytesPerSecond int64) error {
 	files := db.acquireSealed()
 	var bad []error
 	rate := rateLimiter{bytesPerSecond: bytesPerSecond}
+	started, before := time.Now(), db.scrub.snapshot().BytesRead
+	db.opt.Logger.Debug("scrub begins", "files", len(files))
 	for i, f := range files {
 		err := db.scrubFile(ctx, f, &rate)
 		if releaseErr := f.release(); err == nil {
 			err = releaseErr
 		}
 		if errors.Is(err, ErrCorrupt) {
+			db.scrub.found(len(bad) + 1) // a pass may take days: it does not wait for the end
 			db.opt.Logger.Error("scrub found damage", "err", err)
 			db.merge.markDamaged(f.number)
 			bad = append(bad, db.readFailed(err))
@@ -43,6 +46,8 @@ func (db *DB) Scrub(ctx context.Context, bytesPerSecond int64) error {
 		}
 	}
 	db.scrub.finished(len(bad))
+	db.opt.Logger.Info("scrub has ended", "files", len(files), "damaged", len(bad),
+		"bytes", db.scrub.snapshot().BytesRead-before, "took", time.Since(started))
 	return errors.Join(bad...)
 }
 
@@ -90,7 +95,7 @@ const scrubStepBytes = 256 << 10
 // ScrubStats is what scrubs did since Open.
 type ScrubStats struct {
 	// Scrubs is how many went through all files, BytesRead what they read, and
-	// DamagedFiles what the last one found.
+	// DamagedFiles what the last one found, or the one that runs if that is more.
 	Scrubs, BytesRead int64
 	DamagedFiles      int
 	// LastEnd is when the last one ended.
@@ -107,6 +112,13 @@ func (s *scrubState) add(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.BytesRead += int64(n)
+}
+
+// found is called when a scrub that still runs found so many damaged files.
+func (s *scrubState) found(damaged int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.DamagedFiles = max(s.stats.DamagedFiles, damaged)
 }
 
 func (s *scrubState) finished(damaged int) {

@@ -355,6 +355,9 @@ func TestB30BitRotIsAnErrorAndCounted(t *testing.T) {
 	if !errors.As(err, &corrupt) || corrupt.File != file || corrupt.Offset != at.offset() || len(got) > 0 {
 		t.Errorf("got %q, %v; want a CorruptError in %s at %d", got, err, file, at.offset())
 	}
+	if err == nil || !strings.Contains(err.Error(), `read for key "a0003"`) {
+		t.Errorf("%v does not say which key was read", err)
+	}
 	if errors.Is(err, ErrNotFound) {
 		t.Error("damage looks like a missing key")
 	}
@@ -379,6 +382,38 @@ func TestB30BitRotIsAnErrorAndCounted(t *testing.T) {
 	x.want("a0004", strings.Repeat("v", 100))
 	x.close()
 }
+
+// A damaged file is counted when it is found, and a pass says when it ends.
+func TestScrubCountsAtOnce(t *testing.T) {
+	var log strings.Builder
+	var x *trusted
+	counted := -1
+	w := writerFunc(func(b []byte) (int, error) {
+		if strings.Contains(string(b), "scrub found damage") {
+			counted = x.db.Stats().Scrub.DamagedFiles
+		}
+		return log.Write(b)
+	})
+	x = newTrusted(t, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(w, nil)) })
+	x.fill("a", 60)
+	x.seal()
+	name := x.names(dataSuffix)[0]
+	x.m.mu.Lock()
+	_, _, node := x.m.lookupLocked(filepath.Join(crashDir, name))
+	node.data[1000] ^= 1
+	x.m.mu.Unlock()
+	if err := x.db.Scrub(context.Background(), 0); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("got %v, want ErrCorrupt", err)
+	}
+	if counted != 1 || !strings.Contains(log.String(), "scrub has ended") || !strings.Contains(log.String(), "damaged=1") {
+		t.Errorf("%d counted when it was found; the log:\n%s", counted, log.String())
+	}
+	x.close()
+}
+
+type writerFunc func(b []byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 func TestB30ScrubRunsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

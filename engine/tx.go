@@ -594,7 +594,7 @@ func (db *DB) fileAt(loc location) (*dataFile, error) {
 func (db *DB) readFile(f *dataFile, dst []byte, loc location, w *want) ([]byte, error) {
 	out, err := f.appendRecordValue(dst, loc.offset(), w)
 	if err != nil {
-		return dst, db.readFailed(err)
+		return dst, db.readFailed(w.blame(err))
 	}
 	return out, nil
 }

@@ -79,7 +79,12 @@ func (d *directive) isDefault(s *Settings) bool {
 
 // isIdle reports whether the row has a value in s that somebody chose, and that
 // has no effect here.
-func (d *directive) isIdle(s *Settings) bool { return d.has(inert) && !d.isDefault(s) }
+func (d *directive) isIdle(s *Settings) bool {
+	if d.name == "save" && d.format(s) == "" {
+		return false // it asks for no snapshots, and there are none
+	}
+	return d.has(inert) && !d.isDefault(s)
+}
 
 // idleWarning tells the operator so. origin says where the directive was given.
 func (d *directive) idleWarning(origin string) string {

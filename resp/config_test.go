@@ -233,6 +233,10 @@ func TestConfigWarnings(t *testing.T) {
 	if !slices.Equal(r.Warnings, want) {
 		t.Errorf("warnings %q, want %q", r.Warnings, want)
 	}
+	// To ask for no snapshots is to ask for what is so.
+	if _, r, err = readConfig(t, "save \"\"\n"); err != nil || len(r.Warnings) != 0 {
+		t.Errorf("save \"\" warns %q, %v", r.Warnings, err)
+	}
 }
 
 func TestConfigSet(t *testing.T) {

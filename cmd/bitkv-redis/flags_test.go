@@ -129,6 +129,13 @@ func TestHelpAndVersion(t *testing.T) {
 			t.Errorf("%v: code %d, %q", args, code, out.String())
 		}
 	}
+	for _, args := range [][]string{{"help", "repair"}, {"repair", "--help"}} {
+		var out bytes.Buffer
+		p := process{stdout: &out, stderr: &out}
+		if code := p.run(args); code != 0 || !strings.Contains(out.String(), "bitkv-redis repair") {
+			t.Errorf("%v: code %d, %q", args, code, out.String())
+		}
+	}
 	for _, args := range [][]string{{"-h"}, {"--help"}} {
 		var out bytes.Buffer
 		p := process{stdout: &out, stderr: &out}

@@ -74,6 +74,9 @@ func oneLine(err error) string {
 // command parses the arguments and runs what they name.
 func (p *process) command(args []string) error {
 	app := p.app()
+	if len(args) == 2 && args[0] == "help" && app.Command(args[1]) != nil {
+		args = []string{args[1], "--help"} // as of every other program with commands
+	}
 	if len(args) == 0 || app.Command(args[0]) == nil {
 		var err error
 		if args, err = serverArgs(args); err != nil {

@@ -151,8 +151,12 @@ func (p *process) dump(c *cli.Context) error {
 		return fmt.Errorf("usage: bitkv-redis dump %s", c.Command.ArgsUsage)
 	}
 	for _, name := range names {
-		if info, err := os.Stat(name); err == nil && info.IsDir() {
+		info, err := os.Stat(name)
+		if err == nil && info.IsDir() {
 			return fmt.Errorf("%s is a directory; dump takes the files in it, such as %s", name, filepath.Join(name, "MANIFEST"))
+		}
+		if err == nil && !engine.IsFileName(filepath.Base(name)) {
+			return fmt.Errorf("%s is no file of a data directory", name)
 		}
 	}
 	out := bufio.NewWriter(p.stdout)

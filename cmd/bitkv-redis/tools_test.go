@@ -162,6 +162,10 @@ func TestToolErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
+	foreign := filepath.Join(t.TempDir(), "passwd")
+	if err := os.WriteFile(foreign, bytes.Repeat([]byte("root:x:0:0\n"), 20), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		args []string
 		want string
@@ -179,6 +183,7 @@ func TestToolErrors(t *testing.T) {
 		{[]string{"backup", used, missing}, "data directory " + used + " is in use by another process"},
 		{[]string{"dump"}, "usage: bitkv-redis dump FILE ..."},
 		{[]string{"dump", missing}, "no such file or directory"},
+		{[]string{"dump", foreign}, "bitkv-redis: " + foreign + " is no file of a data directory\n"},
 		{[]string{"dump", used}, used + " is a directory; dump takes the files in it"},
 		{[]string{"healthcheck", "--port", strconv.Itoa(freePort(t))}, "connection refused"},
 	}
