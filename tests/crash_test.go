@@ -23,7 +23,7 @@ import (
 // prefix. Merge runs meanwhile, over small data files.
 //
 //	BITKV_CRASH_CYCLES  how many kills over all policies, 300 if not set
-//	BITKV_CRASH_SEED    the seed, random and printed if not set
+//	BITKV_CRASH_SEED    the seed, or "random"; 1 if not set
 const (
 	crashCycles  = 300
 	crashWriters = 4
@@ -33,8 +33,8 @@ const (
 
 func TestKill9(t *testing.T) {
 	cycles := envInt(t, "BITKV_CRASH_CYCLES", crashCycles)
-	seed := uint64(envInt(t, "BITKV_CRASH_SEED", int(time.Now().UnixNano()&0x7fffffff)))
-	t.Logf("BITKV_CRASH_SEED=%d BITKV_CRASH_CYCLES=%d", seed, cycles)
+	seed := seedOf(t, "BITKV_CRASH_SEED")
+	t.Logf("BITKV_CRASH_CYCLES=%d", cycles)
 	policies := []string{"always", "everysec", "no"}
 	for i, policy := range policies {
 		t.Run(policy, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 // The randomised differential run. The environment steers it:
 //
 //	BITKV_DIFF_COMMANDS  how many commands, 200000 if not set
-//	BITKV_DIFF_SEED      the seed, random and printed if not set
+//	BITKV_DIFF_SEED      the seed, or "random"; 1 if not set
 const (
 	diffCommands = 200_000
 	diffSession  = 2_000 // commands on one fresh database
@@ -52,8 +52,8 @@ type pair struct {
 
 func TestDifferential(t *testing.T) {
 	total := envInt(t, "BITKV_DIFF_COMMANDS", diffCommands)
-	seed := uint64(envInt(t, "BITKV_DIFF_SEED", int(time.Now().UnixNano()&0x7fffffff)))
-	t.Logf("BITKV_DIFF_SEED=%d BITKV_DIFF_COMMANDS=%d", seed, total)
+	seed := seedOf(t, "BITKV_DIFF_SEED")
+	t.Logf("BITKV_DIFF_COMMANDS=%d", total)
 	p := &pair{t: t}
 	p.ref = start(t, oracle, diffSettings...)
 	p.ours = start(t, ours, diffSettings...)
@@ -95,6 +95,19 @@ func envInt(t *testing.T, name string, otherwise int) int {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return n
+}
+
+// seedOf is the seed that a variable of the environment gives: a number, or
+// "random". Without it the seed is fixed, so that a run fails for what has changed.
+// It is printed.
+func seedOf(t *testing.T, name string) uint64 {
+	t.Helper()
+	seed := int(time.Now().UnixNano() & 0x7fffffff)
+	if os.Getenv(name) != "random" {
+		seed = envInt(t, name, 1)
+	}
+	t.Logf("%s=%d", name, seed)
+	return uint64(seed)
 }
 
 // diffSteps makes at least n commands, which are one session and mostly about one

@@ -27,7 +27,7 @@ var dumpSettings = [][]string{
 // TestDumpRestore: what DUMP says, here or there, RESTORE takes, here and there,
 // and it is the same then.
 func TestDumpRestore(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(testSeed(t), 0))
+	rnd := rand.New(rand.NewPCG(seedOf(t, "BITKV_TEST_SEED"), 0))
 	p := startTwin(t, "--enable-debug-command", "yes", "--sanitize-dump-payload", "yes")
 	for round := range 60 {
 		p.do("FLUSHALL")

@@ -13,7 +13,7 @@ import (
 // digit its C library rounds otherwise.
 func TestGeoDistances(t *testing.T) {
 	const places, centres = 500, 20
-	rnd := rand.New(rand.NewPCG(testSeed(t), 0))
+	rnd := rand.New(rand.NewPCG(seedOf(t, "BITKV_TEST_SEED"), 0))
 	p := startTwin(t)
 	place := func() (lon, lat string) {
 		return fmt.Sprint(rnd.Float64()*360 - 180), fmt.Sprint(rnd.Float64()*170 - 85)

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"testing"
-	"time"
 )
 
 // twin speaks to our server and to the oracle at once.
@@ -37,19 +36,10 @@ func (p *twin) do(args ...string) value {
 	return got
 }
 
-// testSeed returns the seed of a random test, BITKV_TEST_SEED or a new one, and
-// prints it.
-func testSeed(t *testing.T) uint64 {
-	t.Helper()
-	seed := uint64(envInt(t, "BITKV_TEST_SEED", int(time.Now().UnixNano()&0x7fffffff)))
-	t.Logf("BITKV_TEST_SEED=%d", seed)
-	return seed
-}
-
 // TestHyperLogLogBytes: the same commands leave the same bytes as in Redis, through
 // the sparse form, the change to the dense one, merges and cached counts.
 func TestHyperLogLogBytes(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(testSeed(t), 0))
+	rnd := rand.New(rand.NewPCG(seedOf(t, "BITKV_TEST_SEED"), 0))
 	p := startTwin(t)
 	for round := range 12 {
 		p.do("FLUSHALL")
@@ -106,7 +96,7 @@ func TestHyperLogLogElements(t *testing.T) {
 // it. Where the codes do not cover the registers, Redis counts them only when it
 // has to: PFADD may go on there, and we do so, too, as long as it makes sense.
 func TestHyperLogLogDamaged(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(testSeed(t), 0))
+	rnd := rand.New(rand.NewPCG(seedOf(t, "BITKV_TEST_SEED"), 0))
 	p := startTwin(t)
 	for range 400 {
 		p.do("DEL", "h")

@@ -19,7 +19,7 @@ import (
 // not answered happened at any later time, or never.
 //
 //	BITKV_LINEAR_HISTORIES  how many histories, 100 if not set
-//	BITKV_LINEAR_SEED       the seed, random and printed if not set
+//	BITKV_LINEAR_SEED       the seed, or "random"; 1 if not set
 const (
 	linearHistories = 100
 	linearClients   = 5
@@ -132,8 +132,8 @@ func linearReply(v value) string {
 
 func TestLinearizable(t *testing.T) {
 	n := envInt(t, "BITKV_LINEAR_HISTORIES", linearHistories)
-	seed := uint64(envInt(t, "BITKV_LINEAR_SEED", int(time.Now().UnixNano()&0x7fffffff)))
-	t.Logf("BITKV_LINEAR_SEED=%d BITKV_LINEAR_HISTORIES=%d", seed, n)
+	seed := seedOf(t, "BITKV_LINEAR_SEED")
+	t.Logf("BITKV_LINEAR_HISTORIES=%d", n)
 	args := []string{"--appendonly", "yes"}
 	if ours.isOurs() {
 		args = []string{"--data-file-size", "64kb"}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The model test: random commands over all types, and between them our server is
@@ -17,7 +16,7 @@ import (
 // has it. The environment steers it:
 //
 //	BITKV_MODEL_COMMANDS  how many commands, 20000 if not set
-//	BITKV_MODEL_SEED      the seed, random and printed if not set
+//	BITKV_MODEL_SEED      the seed, or "random"; 1 if not set
 const (
 	modelCommands = 20_000
 	modelHistory  = 5_000 // commands over one growing state
@@ -43,8 +42,8 @@ type model struct {
 
 func TestModel(t *testing.T) {
 	total := envInt(t, "BITKV_MODEL_COMMANDS", modelCommands)
-	seed := uint64(envInt(t, "BITKV_MODEL_SEED", int(time.Now().UnixNano()&0x7fffffff)))
-	t.Logf("BITKV_MODEL_SEED=%d BITKV_MODEL_COMMANDS=%d", seed, total)
+	seed := seedOf(t, "BITKV_MODEL_SEED")
+	t.Logf("BITKV_MODEL_COMMANDS=%d", total)
 	m := &model{pair: pair{t: t}, rnd: rand.New(rand.NewPCG(seed, 1<<63)), seen: map[string]int{}}
 	m.ref = start(t, oracle, diffSettings...)
 	m.ours = m.startOurs(t.TempDir())

@@ -21,13 +21,13 @@ import (
 // nothing unless it is asked for: `make powerloss`.
 //
 //	BITKV_POWER_CUTS  how many over all policies, 0 if not set
-//	BITKV_POWER_SEED  the seed, random and printed if not set
+//	BITKV_POWER_SEED  the seed, or "random"; 1 if not set
 const powerImageBytes = 96 << 20
 
 func TestPowerLoss(t *testing.T) {
 	cuts := envInt(t, "BITKV_POWER_CUTS", 0)
-	seed := uint64(envInt(t, "BITKV_POWER_SEED", int(time.Now().UnixNano()&0x7fffffff)))
-	t.Logf("BITKV_POWER_SEED=%d BITKV_POWER_CUTS=%d", seed, cuts)
+	seed := seedOf(t, "BITKV_POWER_SEED")
+	t.Logf("BITKV_POWER_CUTS=%d", cuts)
 	policies := []string{"always", "everysec", "no"}
 	for i, policy := range policies {
 		n := (cuts + len(policies) - 1 - i) / len(policies)

@@ -19,7 +19,7 @@ import (
 // by readers.
 //
 //	BITKV_SOAK_SECONDS  for how long, 10 if not set (`make soak`: 120)
-//	BITKV_SOAK_SEED     the seed, random and printed if not set
+//	BITKV_SOAK_SEED     the seed, or "random"; 1 if not set
 const (
 	soakSeconds = 10
 	soakKeys    = 5000 // of each of soakWriters
@@ -46,8 +46,8 @@ var soakSlack = map[string]struct {
 
 func TestSoak(t *testing.T) {
 	seconds := envInt(t, "BITKV_SOAK_SECONDS", soakSeconds)
-	seed := uint64(envInt(t, "BITKV_SOAK_SEED", int(time.Now().UnixNano()&0x7fffffff)))
-	t.Logf("BITKV_SOAK_SEED=%d BITKV_SOAK_SECONDS=%d", seed, seconds)
+	seed := seedOf(t, "BITKV_SOAK_SEED")
+	t.Logf("BITKV_SOAK_SECONDS=%d", seconds)
 	args := []string{}
 	if ours.isOurs() {
 		args = []string{"--data-file-size", "4mb", "--merge-dead-bytes", "8mb", "--merge-ratio", "0.4"}

@@ -177,6 +177,10 @@ func (op *FieldOp) result(old int64) (value int64, ok bool) {
 		tooLow = op.Value < 0 && -uint64(op.Value) > uint64(old)-uint64(low)
 	case !op.Signed:
 		tooHigh, tooLow = tooHigh || tooLow, false // a negative one counts as a huge one
+	case op.Bits < 64 && high-op.Value < 0:
+		// Redis takes this difference too, whose overflow makes the most
+		// negative values too high: saturated they are the largest of the field.
+		tooHigh, tooLow = true, false
 	}
 	switch {
 	case !tooHigh && !tooLow:

@@ -285,7 +285,8 @@ func (b *bitString) field(op *FieldOp) *big.Int {
 		case OverflowFail:
 			return nil
 		case OverflowSat:
-			if value.Cmp(low) < 0 {
+			overflows := new(big.Int).Sub(high, value).BitLen() > 63 && op.Bits < 64 // Redis's own
+			if value.Cmp(low) < 0 && !(op.Kind == FieldSet && op.Signed && overflows) {
 				value = low
 			} else {
 				value = high
