@@ -285,11 +285,11 @@ func (b *bitString) field(op *FieldOp) *big.Int {
 		case OverflowFail:
 			return nil
 		case OverflowSat:
-			overflows := new(big.Int).Sub(high, value).BitLen() > 63 && op.Bits < 64 // Redis's own
-			if value.Cmp(low) < 0 && !(op.Kind == FieldSet && op.Signed && overflows) {
-				value = low
-			} else {
+			overflows := new(big.Int).Sub(high, value).BitLen() > 63 // in Redis, which goes on
+			if value.Cmp(high) > 0 || op.Kind == FieldSet && op.Signed && op.Bits < 64 && overflows {
 				value = high
+			} else {
+				value = low
 			}
 		default:
 			if value.Mod(value, size); value.Cmp(high) > 0 {
