@@ -108,19 +108,10 @@ func (s *keySet) add(key []byte) bool {
 }
 
 // each calls fn for every entry, in order, until it returns an error, which each
-// returns. What fn gets is valid until it returns.
+// returns. What fn gets is valid until it returns. Bytes behind the value are of no
+// meaning, as in Redis.
 func (v *rdbValue) each(fn func(e *rdbEntry) error) error {
 	r := &rdbReader{buf: v.body, maxBytes: v.maxBytes}
-	if err := v.read(r, fn); err != nil {
-		return err
-	}
-	if len(r.buf) > 0 {
-		return badDump("%d bytes too many", len(r.buf))
-	}
-	return nil
-}
-
-func (v *rdbValue) read(r *rdbReader, fn func(e *rdbEntry) error) error {
 	switch v.rdbType {
 	case rdbString:
 		value, err := r.bytes()
