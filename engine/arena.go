@@ -14,15 +14,13 @@ import "math/bits"
 //
 // words, next, random, bytes and freed may run at the same time as each other.
 type arena struct {
-	chunks    []arenaChunk
-	links     []arenaLink // by number of the chunk, as chunks
-	filled    []uint32    // the numbers of the chunks that have memory, in any order
-	classes   []arenaClass
-	freeChunk uint32 // first number without memory, +1; linked by arenaLink.next
-	most      uint32 // no chunk has more cells
-	count     int
-	heap      int64 // bytes of the chunks
-	holes     int64 // how much of heap is cells that were used and freed
+	chunkLists
+	chunks []arenaChunk // by number
+	filled []uint32     // the numbers of the chunks that have memory, in any order
+	most   uint32       // no chunk has more cells
+	count  int
+	heap   int64 // bytes of the chunks
+	holes  int64 // how much of heap is cells that were used and freed
 }
 
 // arenaChunk is a run of cells of one size; words is nil while its number is not in use.
@@ -34,20 +32,6 @@ type arenaChunk struct {
 	free  uint16 // first cell that was used and freed, +1; linked by its first word
 }
 
-// arenaLink is what is needed of a chunk only when it becomes full, or is not full
-// any more, or comes or goes.
-type arenaLink struct {
-	next, prev uint32 // in its class's list of chunks with room, +1; 0: none
-	filled     uint32 // its place in arena.filled
-	class      uint8
-}
-
-// arenaClass is the state of one size class.
-type arenaClass struct {
-	room  uint32 // first chunk with an unused cell, +1
-	bytes int64  // of its chunks
-}
-
 const (
 	arenaPlaceBits = 9
 	arenaPlaces    = 1 << arenaPlaceBits
@@ -57,8 +41,6 @@ const (
 	maxArenaChunk = 16 << 10
 
 	arenaChunkBytes = 32
-	arenaLinkBytes  = 16
-	arenaClassBytes = 16
 )
 
 // Size classes: each number of words from minArenaWords up to fineArenaWords; above
@@ -98,6 +80,8 @@ func nextChunkBytes(class uint8, has int64) int {
 // cells is how many cells a chunk has.
 func (c *arenaChunk) cells() int { return min(int(uint32(len(c.words))/uint32(c.size)), arenaPlaces) }
 
+func (c *arenaChunk) class() uint8 { return arenaClassOf(int(c.size)) }
+
 // words returns the words of a cell in use. They stay where they are until it is
 // freed.
 func (a *arena) words(cell uint32) []uint32 {
@@ -108,13 +92,10 @@ func (a *arena) words(cell uint32) []uint32 {
 
 // alloc takes an unused cell of a class. What is in it is anything.
 func (a *arena) alloc(class uint8) (cell uint32) {
-	for int(class) >= len(a.classes) {
-		a.classes = append(a.classes, arenaClass{})
+	number, ok := a.withRoom(class)
+	if !ok {
+		number = a.addChunk(class)
 	}
-	if a.classes[class].room == 0 {
-		a.addChunk(class)
-	}
-	number := a.classes[class].room - 1
 	c := &a.chunks[number]
 	var place uint16
 	if c.free != 0 {
@@ -128,7 +109,7 @@ func (a *arena) alloc(class uint8) (cell uint32) {
 	c.used++
 	a.count++
 	if int(c.used) == c.cells() {
-		a.unlink(number)
+		a.unlink(class, number)
 	}
 	return number<<arenaPlaceBits | uint32(place)
 }
@@ -139,7 +120,7 @@ func (a *arena) free(cell uint32) {
 	number, place := cell>>arenaPlaceBits, cell&(arenaPlaces-1)
 	c := &a.chunks[number]
 	if int(c.used) == c.cells() {
-		a.link(number)
+		a.link(c.class(), number)
 	}
 	c.words[place*uint32(c.size)] = uint32(c.free)
 	c.free = uint16(place) + 1
@@ -147,80 +128,47 @@ func (a *arena) free(cell uint32) {
 	a.count--
 	a.holes += int64(c.size) * 4
 	// A chunk that is the only one with room is kept: the next cell may need it.
-	if l := &a.links[number]; c.used == 0 && (l.next != 0 || l.prev != 0) {
+	if c.used == 0 && !a.onlyRoom(number) {
 		a.releaseChunk(number)
 	}
 }
 
 // bytes returns the memory that the arena uses beside its own struct.
 func (a *arena) bytes() int64 {
-	return a.heap + int64(cap(a.chunks))*arenaChunkBytes + int64(cap(a.links))*arenaLinkBytes +
-		int64(cap(a.filled))*4 + int64(cap(a.classes))*arenaClassBytes
+	return a.heap + a.listBytes() + int64(cap(a.chunks))*arenaChunkBytes + int64(cap(a.filled))*4
 }
 
 // addChunk makes a chunk for a class whose chunks are full.
-func (a *arena) addChunk(class uint8) {
-	number := uint32(len(a.chunks))
-	switch {
-	case a.freeChunk != 0:
-		number = a.freeChunk - 1
-		a.freeChunk = a.links[number].next
-	case number == maxArenaChunks:
+func (a *arena) addChunk(class uint8) (number uint32) {
+	if a.nextNumber() == maxArenaChunks {
 		panic("engine: a shard has no number left for another 16 KiB of keys")
-	default:
+	}
+	number = a.addNumber(class)
+	if number == uint32(len(a.chunks)) {
 		a.chunks = append(a.chunks, arenaChunk{})
-		a.links = append(a.links, arenaLink{})
 	}
 	k := &a.classes[class]
 	size := nextChunkBytes(class, k.bytes)
 	k.bytes += int64(size)
 	a.heap += int64(size)
 	a.chunks[number] = arenaChunk{words: make([]uint32, size/4), size: uint16(arenaClassWords(class))}
-	a.links[number] = arenaLink{class: class, filled: uint32(len(a.filled))}
+	a.links[number].filled = uint32(len(a.filled))
 	a.filled = append(a.filled, number)
 	a.most = max(a.most, uint32(a.chunks[number].cells()))
-	a.link(number)
+	return number
 }
 
 // releaseChunk gives back a chunk without cells in use.
 func (a *arena) releaseChunk(number uint32) {
-	a.unlink(number)
-	l := &a.links[number]
 	c := &a.chunks[number]
-	size := int64(len(c.words)) * 4
+	class, size := c.class(), int64(len(c.words))*4
 	a.holes -= int64(c.fresh) * int64(c.size) * 4
-	a.classes[l.class].bytes -= size
+	a.classes[class].bytes -= size
 	a.heap -= size
-	last := a.filled[len(a.filled)-1]
-	a.filled[l.filled] = last
-	a.links[last].filled = l.filled
+	place, last := a.links[number].filled, a.filled[len(a.filled)-1]
+	a.filled[place] = last
+	a.links[last].filled = place
 	a.filled = a.filled[:len(a.filled)-1]
 	*c = arenaChunk{}
-	*l = arenaLink{next: a.freeChunk}
-	a.freeChunk = number + 1
-}
-
-// link puts a chunk in front of its class's list of chunks with room.
-func (a *arena) link(number uint32) {
-	l := &a.links[number]
-	k := &a.classes[l.class]
-	l.prev, l.next = 0, k.room
-	if k.room != 0 {
-		a.links[k.room-1].prev = number + 1
-	}
-	k.room = number + 1
-}
-
-// unlink takes a chunk out of that list.
-func (a *arena) unlink(number uint32) {
-	l := &a.links[number]
-	if l.prev != 0 {
-		a.links[l.prev-1].next = l.next
-	} else {
-		a.classes[l.class].room = l.next
-	}
-	if l.next != 0 {
-		a.links[l.next-1].prev = l.prev
-	}
-	l.prev, l.next = 0, 0
+	a.releaseNumber(class, number)
 }

@@ -20,31 +20,21 @@ import (
 //
 // at and subkey may run at the same time as each other.
 type elementTable struct {
-	bases     []unsafe.Pointer // first word of each chunk; nil: given back
-	chunks    []cellChunk
-	classes   []cellClass
-	freeChunk uint32   // first unused element of chunks, +1; linked by next
-	long      [][]byte // subkeys of more than maxCellKey bytes
-	freeLong  []uint32 // unused places in long
-	size      int64    // bytes of the chunks and of the strings in long
-}
-
-// cellClass is the state of one size class.
-type cellClass struct {
-	room  uint32 // first chunk with an unused cell, +1; linked by next and prev
-	bytes int64  // of its chunks
+	chunkLists
+	bases    []unsafe.Pointer // first word of each chunk, by number; nil: given back
+	chunks   []cellChunk      // by number
+	long     [][]byte         // subkeys of more than maxCellKey bytes
+	freeLong []uint32         // unused places in long
+	size     int64            // bytes of the chunks and of the strings in long
 }
 
 // cellChunk is a run of cells of one size. Numbers of words count from its first.
 type cellChunk struct {
-	next  uint32 // +1; 0: none
-	prev  uint32
 	words uint16 // of the chunk
 	cell  uint16 // words of a cell
 	free  uint16 // first word of the first cell that was freed, +1; linked by that word
 	fresh uint16 // cells from this word on were never used
 	used  uint16 // cells
-	class uint8
 }
 
 const (
@@ -135,33 +125,30 @@ func (t *elementTable) free(ref uint32) {
 	}
 	c := &t.chunks[number]
 	if c.full() {
-		t.link(number)
+		t.link(c.class(), number)
 	}
 	*e = element{} // a transaction may still look at it, see settleElements
 	*(*uint16)(unsafe.Pointer(e)) = c.free
 	c.free = uint16(word) + 1
 	c.used--
 	// A chunk that is the only one with room is kept: the next element may need it.
-	if c.used == 0 && (c.next != 0 || c.prev != 0) {
+	if c.used == 0 && !t.onlyRoom(number) {
 		t.releaseChunk(number)
 	}
 }
 
 // bytes returns the memory that the table uses beside its own struct.
 func (t *elementTable) bytes() int64 {
-	return t.size + int64(cap(t.bases))*8 + int64(cap(t.chunks))*int64(unsafe.Sizeof(cellChunk{})) +
-		int64(cap(t.classes))*int64(unsafe.Sizeof(cellClass{})) + int64(cap(t.long))*24 + int64(cap(t.freeLong))*4
+	return t.size + t.listBytes() + int64(cap(t.bases))*8 + int64(cap(t.chunks))*int64(unsafe.Sizeof(cellChunk{})) +
+		int64(cap(t.long))*24 + int64(cap(t.freeLong))*4
 }
 
 // alloc takes an unused cell.
 func (t *elementTable) alloc(class uint8) (ref uint32) {
-	for int(class) >= len(t.classes) {
-		t.classes = append(t.classes, cellClass{})
+	number, ok := t.withRoom(class)
+	if !ok {
+		number = t.addChunk(class)
 	}
-	if t.classes[class].room == 0 {
-		t.addChunk(class)
-	}
-	number := t.classes[class].room - 1
 	c := &t.chunks[number]
 	var word uint32
 	if c.free != 0 {
@@ -173,22 +160,19 @@ func (t *elementTable) alloc(class uint8) (ref uint32) {
 	}
 	c.used++
 	if c.full() {
-		t.unlink(number)
+		t.unlink(class, number)
 	}
 	return number<<chunkWordBits | word
 }
 
 // addChunk makes a chunk for a class whose chunks are full: of about an eighth of
 // what the class has, so that a small collection stays small.
-func (t *elementTable) addChunk(class uint8) {
-	number := uint32(len(t.chunks))
-	if t.freeChunk != 0 {
-		number = t.freeChunk - 1
-		t.freeChunk = t.chunks[number].next
-	} else {
-		if number == 1<<(32-chunkWordBits) {
-			panic("engine: a collection has more elements than can be numbered")
-		}
+func (t *elementTable) addChunk(class uint8) (number uint32) {
+	if t.nextNumber() == 1<<(32-chunkWordBits) {
+		panic("engine: a collection has more elements than can be numbered")
+	}
+	number = t.addNumber(class)
+	if number == uint32(len(t.chunks)) {
 		t.chunks = append(t.chunks, cellChunk{})
 		t.bases = append(t.bases, nil)
 	}
@@ -197,47 +181,24 @@ func (t *elementTable) addChunk(class uint8) {
 	words := (1 << bits.Len(uint(max(2*cell, int(min(k.bytes/8, maxChunkBytes-1)))))) / 8
 	memory := make([]uint64, words)
 	t.bases[number] = unsafe.Pointer(unsafe.SliceData(memory))
-	t.chunks[number] = cellChunk{words: uint16(words), cell: uint16(cell / 8), class: class}
+	t.chunks[number] = cellChunk{words: uint16(words), cell: uint16(cell / 8)}
 	k.bytes += int64(words) * 8
 	t.size += int64(words) * 8
-	t.link(number)
+	return number
 }
 
 // releaseChunk gives back a chunk without cells in use.
 func (t *elementTable) releaseChunk(number uint32) {
-	t.unlink(number)
 	c := &t.chunks[number]
-	t.classes[c.class].bytes -= int64(c.words) * 8
+	class := c.class()
+	t.classes[class].bytes -= int64(c.words) * 8
 	t.size -= int64(c.words) * 8
-	*c = cellChunk{next: t.freeChunk}
+	*c = cellChunk{}
 	t.bases[number] = nil
-	t.freeChunk = number + 1
+	t.releaseNumber(class, number)
 }
 
-// link puts a chunk in front of its class's list of chunks with room.
-func (t *elementTable) link(number uint32) {
-	c := &t.chunks[number]
-	k := &t.classes[c.class]
-	c.prev, c.next = 0, k.room
-	if k.room != 0 {
-		t.chunks[k.room-1].prev = number + 1
-	}
-	k.room = number + 1
-}
-
-// unlink takes a chunk out of that list.
-func (t *elementTable) unlink(number uint32) {
-	c := &t.chunks[number]
-	if c.prev != 0 {
-		t.chunks[c.prev-1].next = c.next
-	} else {
-		t.classes[c.class].room = c.next
-	}
-	if c.next != 0 {
-		t.chunks[c.next-1].prev = c.prev
-	}
-	c.prev, c.next = 0, 0
-}
+func (c *cellChunk) class() uint8 { return cellClassOf(int(c.cell) * 8) }
 
 // full reports whether a chunk has no unused cell.
 func (c *cellChunk) full() bool { return c.free == 0 && c.fresh+c.cell > c.words }

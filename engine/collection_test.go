@@ -277,7 +277,8 @@ func checkCells(t failer, table *elementTable, elements int) {
 		if int(c.used)+free != int(c.fresh/c.cell) || c.fresh > c.words {
 			t.Fatalf("a chunk of %d words has %d cells in use and %d free, of %d", c.words, c.used, free, c.fresh/c.cell)
 		}
-		if room := c.next != 0 || c.prev != 0 || table.classes[c.class].room == uint32(i)+1; room == c.full() {
+		l := &table.links[i]
+		if room := l.next != 0 || l.prev != 0 || table.classes[c.class()].room == uint32(i)+1; room == c.full() {
 			t.Fatalf("a chunk is full: %v, and in the list of those with room: %v", c.full(), room)
 		}
 	}
