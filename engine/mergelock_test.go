@@ -75,6 +75,7 @@ func TestMergeBatches(t *testing.T) {
 // of them, and never for two shards.
 func TestLockRun(t *testing.T) {
 	db := mustOpen(t, t.TempDir(), Options{})
+	t.Cleanup(func() { mustClose(t, db) })
 	one := []byte("one")
 	other := []byte("other 0")
 	for i := 1; db.shardOf(other) == db.shardOf(one); i++ {
@@ -117,6 +118,7 @@ func TestLockRun(t *testing.T) {
 // to its end.
 func TestLockRunCollection(t *testing.T) {
 	db := mustOpen(t, t.TempDir(), Options{})
+	t.Cleanup(func() { mustClose(t, db) })
 	from := []byte("from")
 	to := []byte("to 0")
 	for i := 1; db.shardOf(to) == db.shardOf(from); i++ {
