@@ -204,9 +204,8 @@ func cmdHIncrByFloat(c *client, args [][]byte) {
 
 // cmdHScan is HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES].
 func cmdHScan(c *client, args [][]byte) {
-	cursor, ok := parseCursor(args[2])
+	cursor, ok := c.argCursor(args[2])
 	if !ok {
-		c.err(errInvalidCursor)
 		return
 	}
 	f, ok := c.fields(args[1])
@@ -214,10 +213,7 @@ func cmdHScan(c *client, args [][]byte) {
 		return
 	}
 	noValues := false
-	if f.Len() == 0 {
-		args = args[:3] // Redis does not look at the options then
-	}
-	o, ok := c.elementScanOptions(args[3:], &noValues)
+	o, ok := c.elementScanOptions(args[3:], f.Len(), &noValues)
 	if !ok {
 		return
 	}

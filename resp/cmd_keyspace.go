@@ -188,9 +188,8 @@ func cmdKeys(c *client, args [][]byte) {
 
 // cmdScan is SCAN cursor [MATCH pattern] [COUNT count] [TYPE type].
 func cmdScan(c *client, args [][]byte) {
-	cursor, ok := parseCursor(args[1])
+	cursor, ok := c.argCursor(args[1])
 	if !ok {
-		c.err(errInvalidCursor)
 		return
 	}
 	o, ok := c.scanOptions(args[2:])
@@ -223,6 +222,15 @@ const maxScratchBytes = 64 << 10
 func (r *reply) cursor(cursor uint64) {
 	var few [20]byte
 	r.bulk(strconv.AppendUint(few[:0], cursor, 10))
+}
+
+// argCursor parses the cursor of SCAN and its like. ok is false if an error was
+// replied.
+func (c *client) argCursor(arg []byte) (cursor uint64, ok bool) {
+	if cursor, ok = parseCursor(arg); !ok {
+		c.err(errInvalidCursor)
+	}
+	return cursor, ok
 }
 
 // scanOptions reads the options of SCAN. ok is false if an error was replied.

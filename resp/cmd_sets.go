@@ -157,19 +157,15 @@ func (c *client) setRandomSome(key, countArg []byte) {
 
 // cmdSScan is SSCAN key cursor [MATCH pattern] [COUNT count].
 func cmdSScan(c *client, args [][]byte) {
-	cursor, ok := parseCursor(args[2])
+	cursor, ok := c.argCursor(args[2])
 	if !ok {
-		c.err(errInvalidCursor)
 		return
 	}
 	m, ok := c.setMembers(args[1])
 	if !ok {
 		return
 	}
-	if m.Len() == 0 {
-		args = args[:3] // Redis does not look at the options then
-	}
-	o, ok := c.elementScanOptions(args[3:], nil)
+	o, ok := c.elementScanOptions(args[3:], m.Len(), nil)
 	if !ok {
 		return
 	}

@@ -327,19 +327,15 @@ func (r *reply) pairs(s *types.Sorted, p types.Span, shape pairShape) error {
 
 // cmdZScan is ZSCAN key cursor [MATCH pattern] [COUNT count].
 func cmdZScan(c *client, args [][]byte) {
-	cursor, ok := parseCursor(args[2])
+	cursor, ok := c.argCursor(args[2])
 	if !ok {
-		c.err(errInvalidCursor)
 		return
 	}
 	s, ok := c.sorted(args[1])
 	if !ok {
 		return
 	}
-	if s.Len() == 0 {
-		args = args[:3] // Redis does not look at the options then
-	}
-	o, ok := c.elementScanOptions(args[3:], nil)
+	o, ok := c.elementScanOptions(args[3:], s.Len(), nil)
 	if !ok {
 		return
 	}

@@ -114,10 +114,13 @@ func (c *client) continueStream(full int) {
 	}
 }
 
-// elementScanOptions reads the options of HSCAN, SSCAN and ZSCAN. noValues is set
-// by NOVALUES, or nil if the command does not take it. ok is false if an error
-// was replied.
-func (c *client) elementScanOptions(args [][]byte, noValues *bool) (o types.ScanOptions, ok bool) {
+// elementScanOptions reads the options of HSCAN, SSCAN and ZSCAN over a key of so
+// many elements. noValues is set by NOVALUES, or nil if the command does not take
+// it. ok is false if an error was replied.
+func (c *client) elementScanOptions(args [][]byte, elements int, noValues *bool) (o types.ScanOptions, ok bool) {
+	if elements == 0 {
+		return o, true // Redis does not look at the options then
+	}
 	for len(args) > 0 {
 		switch {
 		case isWord(args[0], "NOVALUES"):
