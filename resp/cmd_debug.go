@@ -32,7 +32,7 @@ var debugCommands = map[string]debugCommand{
 	"error":                        {debugError, 1, 1},
 	"help":                         {debugHelp, 0, 0},
 	"htstats":                      {debugHTStats, 1, 2},
-	"htstats-key":                  {debugHTStatsKey, 1, 2},
+	"htstats-key":                  {debugNot(errNotHashTable), 1, 2},
 	"listpack":                     {debugNot(errNotListpack), 1, 1},
 	"loadaof":                      {debugReload, 0, 0},
 	"log":                          {debugLog, 1, 1},
@@ -171,16 +171,6 @@ func appendTreeStats(b []byte, keys int) []byte {
 	b = append(b, " number of elements: "...)
 	b = strconv.AppendInt(b, int64(keys), 10)
 	return append(b, "\n (an ordered tree: there are no buckets)\n"...)
-}
-
-func debugHTStatsKey(c *client, args [][]byte) {
-	c.debugTx(false, args[2:3], func(tx *types.Tx) {
-		if !tx.Keyspace().Exists(args[2]) {
-			c.err(errNoKey)
-			return
-		}
-		c.err(errNotHashTable)
-	})
 }
 
 func debugLog(c *client, args [][]byte) {

@@ -30,12 +30,7 @@ func cmdDump(c *client, args [][]byte) {
 	from := len(c.buf)
 	buf, ok, err := c.tx.Keyspace().Dump(c.buf, args[1])
 	c.buf = buf
-	switch {
-	case err != nil:
-		c.fail(err)
-	case !ok:
-		c.null()
-	default:
+	if c.present(ok, err) {
 		c.bulkBefore(from)
 	}
 }

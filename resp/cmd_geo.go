@@ -171,12 +171,7 @@ func cmdGeoDist(c *client, args [][]byte) {
 		return
 	}
 	to, okTo, err := s.Score(args[3])
-	switch {
-	case err != nil:
-		c.fail(err)
-	case !okFrom || !okTo:
-		c.null()
-	default:
+	if c.present(okFrom && okTo, err) {
 		c.distance(types.GeoPointOf(from).Distance(types.GeoPointOf(to)) / unit)
 	}
 }

@@ -318,12 +318,7 @@ func cmdRPopLPush(c *client, args [][]byte) {
 
 func (c *client) listMove(m *listMove) {
 	done, err := m.take(c.tx, &c.reply)
-	switch {
-	case err != nil:
-		c.fail(err)
-	case !done:
-		c.null()
-	}
+	c.present(done, err)
 }
 
 // mpopOptions are the arguments of LMPOP and ZMPOP.

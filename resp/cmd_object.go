@@ -13,23 +13,16 @@ var objectBindings = map[string]binding{
 
 func cmdObjectEncoding(c *client, args [][]byte) {
 	name, ok, err := c.tx.Keyspace().Encoding(args[2])
-	switch {
-	case err != nil:
-		c.fail(err)
-	case !ok:
-		c.null()
-	default:
+	if c.present(ok, err) {
 		c.bulkString(name)
 	}
 }
 
 func cmdObjectRefCount(c *client, args [][]byte) {
 	n, ok, err := c.tx.Keyspace().RefCount(args[2])
-	if ok || err != nil {
-		c.intOrFail(n, err)
-		return
+	if c.present(ok, err) {
+		c.int(n)
 	}
-	c.null()
 }
 
 // lfu reports whether the access clocks of keys count accesses (LFU) and do not

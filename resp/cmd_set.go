@@ -141,12 +141,7 @@ func cmdGetEx(c *client, args [][]byte) {
 		return
 	}
 	v, found, err := c.tx.String().Get(args[1])
-	switch {
-	case err != nil:
-		c.fail(err)
-		return
-	case !found:
-		c.null()
+	if !c.present(found, err) {
 		return
 	}
 	if o.expire != nil {

@@ -94,12 +94,7 @@ func cmdSPop(c *client, args [][]byte) {
 
 func (c *client) setPopOne(key []byte) {
 	member, ok, err := c.tx.Set().PopOne(key)
-	switch {
-	case err != nil:
-		c.fail(err)
-	case !ok:
-		c.null()
-	default:
+	if c.present(ok, err) {
 		c.bulk(member)
 	}
 }

@@ -146,6 +146,18 @@ func (c *client) oneIf(done bool) {
 	}
 }
 
+// present reports whether there is something to reply with: if not, it replied null,
+// or the error.
+func (c *client) present(ok bool, err error) bool {
+	switch {
+	case err != nil:
+		c.fail(err)
+	case !ok:
+		c.null()
+	}
+	return ok && err == nil
+}
+
 // intOrFail replies an integer, or the error.
 func (c *client) intOrFail(n int64, err error) {
 	if err != nil {

@@ -134,12 +134,7 @@ func (c *client) zadd(args [][]byte, incr bool) {
 
 // scoreOrNull replies a score, null if there is none, or the error.
 func (c *client) scoreOrNull(score float64, ok bool, err error) {
-	switch {
-	case err != nil:
-		c.fail(err)
-	case !ok:
-		c.null()
-	default:
+	if c.present(ok, err) {
 		c.double(score)
 	}
 }
