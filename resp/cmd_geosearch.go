@@ -245,13 +245,14 @@ func (c *client) geoFind(q *geoQuery, s *types.Sorted) ([]types.GeoFound, error)
 		limit = int(q.count)
 	}
 	found, err := s.Search(&q.shape, limit)
+	n := len(found)
+	if q.count > 0 {
+		n = int(min(q.count, int64(n)))
+	}
 	if q.sort || q.count > 0 && !q.any {
-		types.SortGeo(found, q.desc)
+		found = types.NearestGeo(found, n, q.desc)
 	}
-	if q.count > 0 && q.count < int64(len(found)) {
-		found = found[:q.count]
-	}
-	return found, err
+	return found[:n], err
 }
 
 // geoStore stores what was found.

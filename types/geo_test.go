@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -96,9 +97,10 @@ func TestGeoSearch(t *testing.T) {
 			if some, err := z.Search(&shape, 3); err != nil || len(some) != min(3, want) {
 				rt.Fatalf("limit 3: %d members of %d, %v", len(some), want, err)
 			}
-			SortGeo(found, false)
-			for i := 1; i < len(found); i++ {
-				if found[i-1].Meters > found[i].Meters {
+			part := NearestGeo(slices.Clone(found), want/2, false)
+			whole := NearestGeo(found, want, false)
+			for i := range whole {
+				if i > 0 && whole[i-1].Meters > whole[i].Meters || i < len(part) && part[i].Meters != whole[i].Meters {
 					rt.Fatal("not sorted")
 				}
 			}

@@ -118,14 +118,22 @@ func (s *Sorted) Search(shape *GeoShape, limit int) (found []GeoFound, err error
 	return found, nil
 }
 
-// SortGeo sorts members by their distance.
-func SortGeo(found []GeoFound, farthestFirst bool) {
-	slices.SortStableFunc(found, func(a, b GeoFound) int {
+// NearestGeo sorts members by their distance and returns the first n of them. Those
+// as far come in Redis's order: as they were found if all are returned, else as its
+// quicksort leaves them.
+func NearestGeo(found []GeoFound, n int, farthestFirst bool) []GeoFound {
+	compare := func(a, b *GeoFound) int {
 		if farthestFirst {
 			a, b = b, a
 		}
 		return cmp.Compare(a.Meters, b.Meters)
-	})
+	}
+	if n >= len(found) {
+		slices.SortStableFunc(found, func(a, b GeoFound) int { return compare(&a, &b) })
+		return found
+	}
+	sortWindow(found, 0, n, compare)
+	return found[:n]
 }
 
 // StoreTo writes members, no two of which are the same, to a key in the place of

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"math"
-	"math/bits"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -327,60 +325,17 @@ func (r *SortResult) sort(o *SortOptions, from, to int) {
 	for i := range r.items {
 		r.items[i].place = i
 	}
-	sortWindow(r.items, from, to, func(a, b sortItem) int {
-		order := compare(&a, &b)
+	inOrder := func(a, b *sortItem) int {
+		order := compare(a, b)
 		if o.Desc {
 			order = -order
 		}
 		return cmp.Or(order, a.place-b.place)
-	})
-}
-
-const (
-	sortFew    = 24 // so many items are sorted as a whole
-	sortRounds = 4  // how many bad pivots are borne, times the bits of the length
-)
-
-// sortWindow puts those items in order that are from from up to, but not with, to
-// in the sorted whole; the others end up before or behind them. It takes the time
-// to look at all items a few times and to sort those of the window.
-func sortWindow[T any](items []T, from, to int, compare func(a, b T) int) {
-	for rounds := sortRounds * bits.Len(uint(len(items))); from < to; rounds-- {
-		n := len(items)
-		if n <= sortFew || to-from > n/2 || rounds == 0 {
-			slices.SortFunc(items, compare)
-			return
-		}
-		middle := partition(items, compare)
-		if from < middle && middle < to {
-			sortWindow(items[:middle], from, middle, compare)
-		}
-		if to <= middle {
-			items = items[:middle]
-		} else {
-			items, from, to = items[middle:], max(from-middle, 0), to-middle
-		}
 	}
-}
-
-// partition divides items in two parts, none of them empty: those before the place
-// that it returns are not above the others. REQUIRES: there are three at least.
-func partition[T any](items []T, compare func(a, b T) int) (middle int) {
-	n := len(items)
-	// Chosen at random: no order that the items come in is a bad one.
-	at := rand.IntN(n)
-	few := [...]T{items[at], items[(at+n/3)%n], items[(at+2*n/3)%n]}
-	slices.SortFunc(few[:], compare)
-	pivot, i, j := few[1], -1, n
-	for {
-		for i++; compare(items[i], pivot) < 0; i++ {
-		}
-		for j--; compare(items[j], pivot) > 0; j-- {
-		}
-		if i >= j {
-			return j + 1
-		}
-		items[i], items[j] = items[j], items[i]
+	if to-from > len(r.items)/2 {
+		sortWhole(r.items, inOrder)
+	} else {
+		sortWindow(r.items, from, to, inOrder)
 	}
 }
 

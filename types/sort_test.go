@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"testing"
@@ -302,48 +301,5 @@ func BenchmarkSort(b *testing.B) {
 			b.Fatal(err)
 		}
 		tx.Rollback()
-	}
-}
-
-func TestSortWindow(t *testing.T) {
-	const seed = 11
-	random := rand.New(rand.NewPCG(seed, seed))
-	shapes := map[string]func(i, n int) int{
-		"random":     func(_, _ int) int { return random.Int() },
-		"few values": func(_, _ int) int { return random.IntN(3) },
-		"ascending":  func(i, _ int) int { return i },
-		"descending": func(i, _ int) int { return -i },
-		"organ":      func(i, n int) int { return min(i, n-i) },
-	}
-	type item struct{ value, place int }
-	for name, shape := range shapes {
-		for _, n := range []int{0, 1, 2, 3, sortFew, sortFew + 1, 100, 3000} {
-			items := make([]item, n)
-			for i := range items {
-				items[i] = item{shape(i, n), i}
-			}
-			compared := 0
-			compare := func(a, b item) int {
-				compared++
-				return cmp.Or(cmp.Compare(a.value, b.value), a.place-b.place)
-			}
-			want := slices.SortedFunc(slices.Values(items), compare)
-			for range 20 {
-				from := random.IntN(n + 1)
-				to := from + random.IntN(n-from+1)
-				if random.IntN(2) == 0 {
-					to = min(to, from+10)
-				}
-				got := slices.Clone(items)
-				compared = 0
-				sortWindow(got, from, to, compare)
-				if !slices.Equal(got[from:to], want[from:to]) {
-					t.Fatalf("seed %d, %s, %d items, from %d to %d: %v, want %v", seed, name, n, from, to, got[from:to], want[from:to])
-				}
-				if to-from <= 10 && n == 3000 && compared > 12*n {
-					t.Errorf("seed %d, %s: %d comparisons for %d of %d items", seed, name, compared, to-from, n)
-				}
-			}
-		}
 	}
 }
