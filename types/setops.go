@@ -62,6 +62,9 @@ func (s Set) Store(dst []byte, op SetOperation, keys [][]byte) (n int64, err err
 		return 0, err
 	}
 	result := s.tx.create(dst, tagSet)
+	if op == SetDiff && !sets[0].isIntset() && takesOut(sets) {
+		result.tag |= tagConverted
+	}
 	err = combine(op, sets, func(member []byte) error {
 		_, err := result.addMember(member)
 		return err
@@ -70,6 +73,20 @@ func (s Set) Store(dst []byte, op SetOperation, keys [][]byte) (n int64, err err
 		return 0, s.tx.fail(err)
 	}
 	return int64(result.len()), result.replace(op.storeEvent())
+}
+
+// takesOut reports whether Redis, to make the difference of sets, puts all of the
+// first in and takes out what the others have, and not only what stays is put in: it
+// compares how many members it has to look at. A result keeps the encoding then that
+// it had with all of the first.
+func takesOut(sets []coll) bool {
+	there, total := 0, 0
+	for i := range sets {
+		if n := sets[i].len(); n > 0 {
+			there, total = there+1, total+n
+		}
+	}
+	return sets[0].len()*there/2 > total
 }
 
 // openSets finds sets for reading. All of them are looked at before anything is
