@@ -21,8 +21,7 @@ func (p *pair) compareState(at int, encodings, sorted bool) *difference {
 	for _, key := range sortedKeys(got, want) {
 		g, w := got[key], want[key]
 		if sorted {
-			g.text = strings.Replace(g.text, "skiplist", "listpack", 1)
-			w.text = strings.Replace(w.text, "skiplist", "listpack", 1)
+			g.text, w.text = withoutSkiplist(g.text), withoutSkiplist(w.text)
 		}
 		if g.text != w.text {
 			g.text, w.text = differing(g.text, w.text)
@@ -36,6 +35,10 @@ func (p *pair) compareState(at int, encodings, sorted bool) *difference {
 	}
 	return nil
 }
+
+// withoutSkiplist makes the text of a keyState the same for both encodings of a sorted
+// set.
+func withoutSkiplist(text string) string { return strings.Replace(text, "skiplist", "listpack", 1) }
 
 // keyState is what is known of a key.
 type keyState struct {

@@ -14,6 +14,7 @@ import (
 //
 //	BITKV_DIFF_COMMANDS  how many commands, 200000 if not set
 //	BITKV_DIFF_SEED      the seed, or "random"; 1 if not set
+//	BITKV_DIFF_STEPS     a file that a failing run has written: its steps, and nothing else
 const (
 	diffCommands = 200_000
 	diffSession  = 2_000 // commands on one fresh database
@@ -57,10 +58,16 @@ func TestDifferential(t *testing.T) {
 	p := &pair{t: t}
 	p.ref = start(t, oracle, diffSettings...)
 	p.ours = start(t, ours, diffSettings...)
+	if path := os.Getenv("BITKV_DIFF_STEPS"); path != "" {
+		p.replay(path)
+		return
+	}
 	payloads := makePayloads(t, p.ref, p.ours)
 	seen := map[string]bool{}
 	for session := 0; session*diffSession < total; session++ {
-		steps := diffSteps(seed, uint64(session), min(diffSession, total-session*diffSession), payloads)
+		g := newGen(seed, uint64(session))
+		g.payloads, g.sorts, g.sortsRO = payloads, session%3 == 0, session%6 == 0
+		steps := diffSteps(g, types[session%len(types)], min(diffSession, total-session*diffSession))
 		proto := 2 + session/len(types)%2
 		d := p.runSession(steps, proto)
 		if d == nil && session%diffRestarts == diffRestarts-1 {
@@ -77,7 +84,8 @@ func TestDifferential(t *testing.T) {
 		if !strings.HasSuffix(d.what, afterKill) {
 			steps, d = p.shrink(steps, proto, d)
 		}
-		t.Errorf("session %d, RESP%d: %s\ngot:  %s\nwant: %s\nafter:\n%s", session, proto, d.what, d.got, d.want, steplist(steps))
+		what := fmt.Sprintf("session %d, RESP%d: %s\ngot:  %s\nwant: %s", session, proto, d.what, d.got, d.want)
+		t.Errorf("%s\nafter:\n%s", what, steplist(t, steps, proto, what))
 		if len(seen) == diffReports {
 			t.Fatal("too many differences")
 		}
@@ -110,14 +118,9 @@ func seedOf(t *testing.T, name string) uint64 {
 	return uint64(seed)
 }
 
-// diffSteps makes at least n commands, which are one session and mostly about one
-// type. Connections change every few commands, so that transactions, WATCH and
+// diffSteps makes at least n commands, which are mostly about one type. Connections change every few commands, so that transactions, WATCH and
 // databases meet.
-func diffSteps(seed, session uint64, n int, payloads []string) []diffStep {
-	g := newGen(seed, session)
-	g.payloads = payloads
-	g.sorts, g.sortsRO = session%3 == 0, session%6 == 0
-	focus := types[session%uint64(len(types))]
+func diffSteps(g gen, focus string, n int) []diffStep {
 	var steps []diffStep
 	conn := 0
 	for len(steps) < n {
@@ -130,21 +133,6 @@ func diffSteps(seed, session uint64, n int, payloads []string) []diffStep {
 		}
 	}
 	return steps
-}
-
-func steplist(steps []diffStep) string {
-	if n := len(steps) - 40; n > 0 {
-		steps = steps[n:]
-	}
-	var out strings.Builder
-	for _, s := range steps {
-		line := s.String()
-		if len(line) > 300 {
-			line = line[:300] + "..."
-		}
-		fmt.Fprintf(&out, "    %s\n", line)
-	}
-	return out.String()
 }
 
 // revive starts our server again if it has ended.

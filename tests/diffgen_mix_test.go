@@ -115,7 +115,7 @@ func (g gen) randomCount() string {
 // waiting makes commands that wait, after one that lets them find something. If
 // the key is of another type, or they are queued, they answer at once, too.
 func (g gen) waiting() group {
-	timeout := g.pick("0", "0.0", "1000", "0.001", "-1", "-0.5", "abc", "", "nan", "inf", "1e400", "9223372036854775807", "1e3", " 1")
+	timeout := g.inRange(g.pick("0", "0.0", "1000", "0.001", "-1", "-0.5", "abc", "", "nan", "inf", "1e400", "9223372036854775807", "1e3", " 1"))
 	end, other := g.pick("LEFT", "RIGHT"), g.pick("LEFT", "RIGHT", "left")
 	k := g.of("list")
 	push := []string{g.pick("LPUSH", "RPUSH"), k, g.value(), g.value()}

@@ -108,13 +108,17 @@ func (g gen) float() string {
 	return strconv.FormatFloat(float64(g.IntN(2_000_000)-1_000_000)/float64(int(1)<<g.IntN(12)), 'f', -1, 64)
 }
 
-// inRange returns a float, or another if it leaves the range of doubles and SORT is
-// among the commands: Redis's SORT asks errno whether a conversion went wrong and
-// finds that of an earlier command at times.
+// inRange returns a float, or another if SORT is among the commands and it leaves the
+// range of doubles, or SORT_RO is and it is -0. Redis's SORT asks errno whether a
+// conversion went wrong and finds that of an earlier command at times; and -0 keeps
+// its sign in a skiplist, which SORT_RO makes there.
 func (g gen) inRange(f string) string {
 	v, err := strconv.ParseFloat(f, 64)
-	if subnormal := v != 0 && math.Abs(v) < 0x1p-1022; g.sorts && (subnormal || errors.Is(err, strconv.ErrRange)) {
+	switch subnormal := v != 0 && math.Abs(v) < 0x1p-1022; {
+	case g.sorts && (subnormal || errors.Is(err, strconv.ErrRange)):
 		return "1"
+	case g.sortsRO && v == 0 && math.Signbit(v):
+		return "0"
 	}
 	return f
 }
