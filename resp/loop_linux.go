@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -27,7 +28,7 @@ import (
 // the Go scheduler, which costs more than some of them do. The two are the
 // acknowledgement, and epoll when there is nothing to do: the loop first asks
 // without waiting, and only if nothing has happened waits, as the scheduler
-// knows, so that it can give the processor to others.
+// knows, so that it can give the processor to others (see park).
 //
 // epoll is edge-triggered: it says once that a connection has become readable.
 // The loop remembers that until a read comes back short (epollLink.readable).
@@ -52,6 +53,8 @@ const (
 // eventLoop is one loop of the epoll driver.
 type eventLoop struct {
 	srv    *Server
+	epoll  *os.File // owns epfd
+	parked syscall.RawConn
 	epfd   int
 	wakefd int // an eventfd that ends the wait
 	done   chan struct{}
@@ -93,17 +96,26 @@ func newEventLoop(s *Server) (*eventLoop, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
+	// The scheduler can wait for an epoll as for a connection, if it does not block.
+	if err := unix.SetNonblock(epfd, true); err != nil {
+		return nil, errors.Join(os.NewSyscallError("fcntl", err), unix.Close(epfd))
+	}
+	epoll := os.NewFile(uintptr(epfd), "epoll")
+	parked, err := epoll.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(err, epoll.Close())
+	}
 	wakefd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
-		return nil, errors.Join(os.NewSyscallError("eventfd", err), unix.Close(epfd))
+		return nil, errors.Join(os.NewSyscallError("eventfd", err), epoll.Close())
 	}
 	// Edge-triggered: it need not be read.
 	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(wakefd)}
 	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wakefd, &ev); err != nil {
-		return nil, errors.Join(os.NewSyscallError("epoll_ctl", err), unix.Close(wakefd), unix.Close(epfd))
+		return nil, errors.Join(os.NewSyscallError("epoll_ctl", err), unix.Close(wakefd), epoll.Close())
 	}
 	l := &eventLoop{
-		srv: s, epfd: epfd, wakefd: wakefd, done: make(chan struct{}),
+		srv: s, epoll: epoll, parked: parked, epfd: epfd, wakefd: wakefd, done: make(chan struct{}),
 		query: make([]byte, 0, queryBytes),
 		ahead: lookahead{table: s.table}, own: lookahead{table: s.table},
 	}
@@ -147,7 +159,7 @@ func (l *eventLoop) end() {
 	<-l.done
 	l.acker.stop()
 	l.srv.closeQuietly("eventfd", func() error { return unix.Close(l.wakefd) })
-	l.srv.closeQuietly("epoll", func() error { return unix.Close(l.epfd) })
+	l.srv.closeQuietly("epoll", l.epoll.Close)
 }
 
 // run is the loop.
@@ -175,10 +187,8 @@ func (l *eventLoop) run() {
 
 // poll asks epoll what happened, and waits if there is nothing else to do.
 func (l *eventLoop) poll() int {
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epfd),
-		uintptr(unsafe.Pointer(&l.events[0])), loopEvents, 0, 0, 0)
-	if errno == 0 && n > 0 {
-		return int(n)
+	if n := l.peek(); n > 0 {
+		return n
 	}
 	if len(l.next) > 0 {
 		return 0
@@ -188,13 +198,46 @@ func (l *eventLoop) poll() int {
 	if l.mail.Load() {
 		return 0
 	}
+	if l.srv.loading.Load() {
+		return l.park()
+	}
 	got, err := unix.EpollWait(l.epfd, l.events[:], -1)
 	if err != nil && !errors.Is(err, unix.EINTR) {
-		// It cannot fail otherwise; without it the server is of no use.
-		l.srv.askShutdown(ShutdownRequest{Force: true, Err: os.NewSyscallError("epoll_wait", err)})
-		time.Sleep(acceptBackoffMin)
+		l.broken(os.NewSyscallError("epoll_wait", err)) // it cannot fail otherwise
 	}
 	return max(got, 0)
+}
+
+// peek asks epoll what happened, without waiting.
+func (l *eventLoop) peek() int {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epfd),
+		uintptr(unsafe.Pointer(&l.events[0])), loopEvents, 0, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// park waits until epoll has something to tell, as a goroutine waits, not as a thread
+// does. A thread that waits keeps its processor from other goroutines until the
+// scheduler notices, which takes it up to ten milliseconds. That does not matter to
+// a server whose loops do the work; but a load wants every processor, and a client
+// that asks every few milliseconds whether it is done would take much of one away.
+func (l *eventLoop) park() (n int) {
+	err := l.parked.Read(func(uintptr) bool {
+		n = l.peek()
+		return n > 0
+	})
+	if err != nil {
+		l.broken(err)
+	}
+	return n
+}
+
+// broken ends the server, which is of no use without epoll.
+func (l *eventLoop) broken(err error) {
+	l.srv.askShutdown(ShutdownRequest{Force: true, Err: err})
+	time.Sleep(acceptBackoffMin)
 }
 
 // takeMail schedules the clients that others have posted. It reports false when
