@@ -97,6 +97,12 @@ func (c *cell) setRecFile(slot uint16) { c[cellMisc] = c[cellMisc]&^0xffff | uin
 // flags returns the flags of the entry and of the cell.
 func (c *cell) flags() uint8 { return uint8(c[cellMisc] >> flagsShift) }
 
+// plain reports whether all there is to know of the entry is in the header, and that
+// it is no ghost: it has no expiry and no collection, and its key is in the cell.
+func (c *cell) plain() bool {
+	return c.flags()&^flagInline == 0 && c.keyLen() <= maxSlotKey
+}
+
 // keyLen returns the length of the key, keyLenLong or keyLenUnused.
 func (c *cell) keyLen() uint32 { return c[cellMisc] >> keyLenShift & keyLenMask }
 

@@ -23,6 +23,7 @@ import (
 // Children are kept in order in every size of node, for ascend and descend.
 type artIndex struct {
 	root  artRef
+	last  uint32 // slot of the key that was put last, +1; 0: it is not there any more
 	count int
 	nodes artNodes
 	slots *slotTable
@@ -109,6 +110,9 @@ func (x *artIndex) delete(key []byte) bool {
 		return false
 	}
 	x.count--
+	if slot := artRef(*link).slot(); x.last == slot+1 {
+		x.last = 0
+	}
 	switch {
 	case parentLink == nil:
 		*x = artIndex{slots: x.slots}

@@ -9,9 +9,10 @@ import (
 // of another key, or to a node that no byte leads on from. But for the bytes that
 // nodes skipped: of those it takes some key to know them. Any key below the deepest
 // node that skips bytes will do, for below it every byte of the way was looked at.
-// That node is often the root, whose first key is at hand, so an insert walks down
-// once and touches nothing that the search did not. Only when the new key differs in
-// the skipped bytes it goes somewhere else, and another walk finds out where.
+// The key that was put last often is one; if not, that node is often the root, whose
+// first key is at hand. So an insert walks down once and touches little that the
+// search did not. Only when the new key differs in the skipped bytes it goes somewhere
+// else, and another walk finds out where.
 
 // artPlace is where a search for a key that is not there ended. It is good until the
 // tree changes.
@@ -66,6 +67,8 @@ func (x *artIndex) getOrPut(key []byte, expires bool) (slot uint32, added bool) 
 func (x *artIndex) putAt(key []byte, p *artPlace, expires bool) (slot uint32) {
 	slot = x.slots.alloc(key, expires)
 	x.count++
+	follows := p.skipped != 0 && x.followsLast(key, p.skipEnd)
+	x.last = slot + 1
 	leaf := artLeaf | artRef(slot)
 	ref := artRef(*p.link)
 	if ref == 0 {
@@ -82,7 +85,7 @@ func (x *artIndex) putAt(key []byte, p *artPlace, expires bool) (slot uint32) {
 		}
 		return slot
 	}
-	if p.skipped != 0 {
+	if p.skipped != 0 && !follows {
 		near := x.slots.key(x.nodes.first(p.skipped))
 		if split := commonPrefix(key, near); split < p.skipEnd {
 			x.insert(key, near, split, leaf)
@@ -95,6 +98,14 @@ func (x *artIndex) putAt(key []byte, p *artPlace, expires bool) (slot uint32) {
 		*p.link = uint32(x.nodes.addOwn(ref, leaf))
 	}
 	return slot
+}
+
+// followsLast reports whether key begins with the same n bytes as the key that was put
+// last. If n bytes lead to a node, that key is below the node then, too, and says that
+// all bytes which the nodes on the way skip are right. Keys often come in order, and
+// the last one is in a cache.
+func (x *artIndex) followsLast(key []byte, n int) bool {
+	return x.last != 0 && commonPrefix(key, x.slots.key(x.last-1)) >= n
 }
 
 // first returns the slot of a leaf below ref.

@@ -33,9 +33,11 @@ type loader struct {
 
 	queued    atomic.Int64 // bytes of chunks that are queued
 	waiting   atomic.Int64 // and of those that are being applied
-	buffers   sync.Pool    // of *[]byte, for chunks
 	help      *sync.Cond   // something changed that an idle worker may wait for
 	producing bool         // guarded by help.L: chunks may still come
+
+	buffersMu sync.Mutex // guards following
+	buffers   [][]byte   // of chunks that were applied
 
 	hintless      sync.Mutex  // guards following
 	hintlessFiles []*dataFile // whose hint files have to be made
@@ -203,12 +205,14 @@ func (p *loadPart) table(ld *loader, space uint32) *table {
 func (p *loadPart) head(ld *loader, c *loadChunk, r *loadRecord, seq uint64, offset int64) {
 	t := p.table(ld, r.space)
 	slot, added := t.index.getOrPut(r.key, r.expireMs != 0)
-	e := t.slots.at(slot)
-	if added {
-		e.flags = flagGhost
-		t.slots.set(slot, &e)
+	e := entry{flags: flagGhost}
+	if !added {
+		e = t.slots.at(slot)
 	}
 	if r.kind == kindExpire {
+		if added {
+			t.slots.set(slot, &e)
+		}
 		at := loadSlot{t, slot}
 		if p.expires[at].seq < seq {
 			p.expires[at] = loadExpire{seq, r.expireMs, c.file.slot}

@@ -75,6 +75,11 @@ func (ld *loader) finishTable(part, number int, t *table, files *fileSet) (live 
 	placed := number < len(ld.db.spaces)
 	var keys, expires, expireSum int64
 	for slot := range t.slots.all {
+		if c := t.slots.cell(slot); placed && len(p.expires) == 0 && c.plain() {
+			addAt(live, c.recFile(), putRecordBytes(t.space.id, int(c.keyLen()), int(c[cellSize]), 0))
+			keys++
+			continue
+		}
 		e := t.slots.at(slot)
 		if e.flags&flagGhost != 0 {
 			t.removeGhost(slot)

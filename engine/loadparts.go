@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -62,9 +63,14 @@ const (
 // add appends a record.
 func (c *loadChunk) add(r *loadRecord, seq uint64, offset int64) {
 	le := binary.LittleEndian
-	words := uint8(0)
-	var b [chunkRecordMax]byte
+	from := len(c.buf)
+	most := chunkRecordMax + len(r.key)
+	if cap(c.buf)-from < most {
+		c.buf = slices.Grow(c.buf, most)
+	}
+	b := c.buf[from : from+most]
 	n := chunkRecordBytes
+	words := uint8(0)
 	if r.expireMs != 0 {
 		words |= chunkHasExpire
 		le.PutUint64(b[n:], uint64(r.expireMs))
@@ -80,14 +86,15 @@ func (c *loadChunk) add(r *loadRecord, seq uint64, offset int64) {
 		le.PutUint64(b[n:], uint64(r.inline))
 		n += 8
 	}
-	le.PutUint64(b[0:], seq)
-	le.PutUint32(b[8:], uint32(offset))
-	le.PutUint32(b[12:], uint32(len(r.key)))
-	le.PutUint32(b[16:], r.size)
-	le.PutUint32(b[20:], r.space)
-	b[24], b[25], b[26], b[27] = byte(r.kind), r.flags, r.tag, words
-	c.buf = append(c.buf, b[:n]...)
-	c.buf = append(c.buf, r.key...)
+	h := b[:chunkRecordBytes]
+	le.PutUint64(h[0:], seq)
+	le.PutUint32(h[8:], uint32(offset))
+	le.PutUint32(h[12:], uint32(len(r.key)))
+	le.PutUint32(h[16:], r.size)
+	le.PutUint32(h[20:], r.space)
+	h[24], h[25], h[26], h[27] = byte(r.kind), r.flags, r.tag, words
+	n += copy(b[n:], r.key)
+	c.buf = c.buf[:from+n]
 }
 
 // next takes the first record off b, which is not empty. r.key points into b.
@@ -170,7 +177,7 @@ func (p *feeder) add(r *loadRecord, seq uint64, offset int64) {
 		p.chunks[part] = c
 	}
 	c.add(r, seq, offset)
-	if len(c.buf) >= p.ld.limits.chunkBytes-chunkRecordMax {
+	if len(c.buf) >= p.ld.limits.chunkBytes-chunkRecordMax-len(r.key) {
 		p.chunks[part] = nil
 		p.ld.push(part, c)
 		p.ld.relieve()
@@ -193,11 +200,7 @@ func (p *feeder) newChunk() *loadChunk {
 	if done := p.ld.filesDone.Load(); done != p.lowAt {
 		p.lowAt, p.low = done, p.ld.lowest(p.file)
 	}
-	var buf []byte
-	if b := p.ld.buffers.Get(); b != nil {
-		buf = (*b.(*[]byte))[:0]
-	}
-	return &loadChunk{file: p.file.dataFile, low: p.low, buf: buf}
+	return &loadChunk{file: p.file.dataFile, low: p.low, buf: p.ld.buffer()}
 }
 
 // end queues what there is of the file, which has no more records.
@@ -268,10 +271,31 @@ func (ld *loader) applyQueue(part int) {
 	q.mu.Unlock()
 	ld.queued.Add(-bytes)
 	ld.parts[part].apply(ld, chunks)
+	ld.keepBuffers(chunks)
+	ld.waiting.Add(-bytes)
+}
+
+// buffer returns an empty buffer for a chunk: one that was used before, or one as
+// large as a full chunk, or as what a small database may have for a part.
+func (ld *loader) buffer() []byte {
+	ld.buffersMu.Lock()
+	defer ld.buffersMu.Unlock()
+	n := len(ld.buffers)
+	if n == 0 {
+		return make([]byte, 0, min(int64(ld.limits.chunkBytes), 256+ld.progress.total/int64(len(ld.parts))))
+	}
+	b := ld.buffers[n-1]
+	ld.buffers = ld.buffers[:n-1]
+	return b
+}
+
+// keepBuffers keeps the buffers of chunks that were applied.
+func (ld *loader) keepBuffers(chunks []*loadChunk) {
+	ld.buffersMu.Lock()
+	defer ld.buffersMu.Unlock()
 	for _, c := range chunks {
 		if cap(c.buf) <= 2*ld.limits.chunkBytes {
-			ld.buffers.Put(&c.buf)
+			ld.buffers = append(ld.buffers, c.buf[:0])
 		}
 	}
-	ld.waiting.Add(-bytes)
 }
