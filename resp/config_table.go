@@ -270,7 +270,7 @@ var processDirectives = []directive{
 	{
 		name: "gogc", kind: intKind{0, 100000}, def: "15",
 		access: field(func(s *Settings) *int64 { return &s.GoGC }),
-		doc:    "Growth of the heap, in percent, at which the garbage collector runs, but never below 32 MB; 0: only when go-memlimit asks for it. The keydir has no pointers, so that a low value costs little. (bitkv's own.)",
+		doc:    "Growth of the heap, in percent, at which the garbage collector runs, but never below 32 MB; 0: only when go-memlimit asks for it. The keydir has no pointers, so that a low value costs little. While the data is loaded it is 100 at least. (bitkv's own.)",
 	},
 	{
 		name: "go-memlimit", kind: memoryKind{0, maxInt, false}, def: "0",

@@ -142,6 +142,9 @@ func (s *Server) Ready(store *types.Store) {
 	s.memory.start.Store(m.base + m.data.Fixed)
 }
 
+// IsLoading reports whether the data is being loaded: from NewServer to Ready.
+func (s *Server) IsLoading() bool { return s.loading.Load() }
+
 // loadedStore returns the store, or nil while the data is being loaded.
 func (s *Server) loadedStore() *types.Store {
 	if s.loading.Load() {

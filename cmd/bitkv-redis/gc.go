@@ -25,6 +25,9 @@ import (
 const (
 	// gcFloorBytes is the least room for garbage.
 	gcFloorBytes = 32 << 20
+	// loadGOGC is the least GOGC while the data is loaded: then nearly all that is
+	// allocated stays, so a cycle takes processor time from the load and finds little.
+	loadGOGC = 100
 	// gcLookEvery is how often the heap is looked at.
 	gcLookEvery = 100 * time.Millisecond
 	// gcPause is the least time between two cycles that are started here.
@@ -51,6 +54,14 @@ func gcPercent(gogc, live int64) int {
 	}
 	room := 100 * float64(gcFloorBytes) / float64(max(live, 1<<20))
 	return int(math.Ceil(max(float64(gogc), room)))
+}
+
+// gogcNow is what holds of the directive gogc now.
+func gogcNow(gogc int64, loading bool) int64 {
+	if loading && gogc != 0 {
+		return max(gogc, loadGOGC)
+	}
+	return gogc
 }
 
 // memoryLimit is the memory limit of the runtime: go-memlimit, or what follows from
@@ -114,7 +125,8 @@ func (p *collectorPacer) run() {
 func (p *collectorPacer) look(now time.Time) {
 	cfg := p.config.Load()
 	live := liveHeap()
-	if percent := gcPercent(cfg.GoGC, live); !p.leave && differs(percent, p.percent) {
+	gogc := gogcNow(cfg.GoGC, p.server.IsLoading())
+	if percent := gcPercent(gogc, live); !p.leave && differs(percent, p.percent) {
 		p.percent = percent
 		debug.SetGCPercent(percent)
 	}

@@ -26,6 +26,23 @@ func TestGCPercent(t *testing.T) {
 	}
 }
 
+func TestGOGCNow(t *testing.T) {
+	for _, tt := range []struct {
+		gogc    int64
+		loading bool
+		want    int64
+	}{
+		{15, false, 15},
+		{15, true, 100},
+		{200, true, 200},
+		{0, true, 0},
+	} {
+		if got := gogcNow(tt.gogc, tt.loading); got != tt.want {
+			t.Errorf("gogcNow(%d, %v) = %d, want %d", tt.gogc, tt.loading, got, tt.want)
+		}
+	}
+}
+
 func TestMemoryLimit(t *testing.T) {
 	for _, tt := range []struct{ memLimit, maxMemory, want int64 }{
 		{0, 0, math.MaxInt64},
