@@ -52,7 +52,8 @@
 //	merge*.go      merge; reserve.go: room for it on a full disk
 //	backup.go, scrub.go, check.go, repair.go, dump.go: what they say;
 //	checkloss.go  which keys damage concerns; repairrecords.go  what of a merged frame is kept
-//	fetch.go       values that are not in memory; valuecache.go, residency*.go: what is
+//	fetch.go       values that are not in memory; coldreader.go reads them;
+//	               valuecache.go, residency*.go: what is
 //	fs*.go         the only door to the file system
 //
 // # Lock order

@@ -2,9 +2,7 @@ package engine
 
 import (
 	"errors"
-	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
 )
 
@@ -35,9 +33,8 @@ const (
 	roundBytes  = 16 << 20
 	fewReads    = 16
 	// A Fetch that has maxRounds behind it, or holds maxFetchBytes, waits.
-	maxRounds      = 8
-	maxFetchBytes  = 64 << 20
-	maxColdReaders = 4096
+	maxRounds     = 8
+	maxFetchBytes = 64 << 20
 	// keptFetchBytes is the largest buffer that Reset keeps.
 	keptFetchBytes = 64 << 10
 	// coldReadBytes is about what a read costs besides its buffer: itself, its copy of
@@ -194,111 +191,6 @@ func (f *Fetch) makeBuffers() {
 
 // size is how many bytes the record has at most.
 func (r *coldRead) size() int { return maxRecordOverhead + len(r.want.key) + r.want.valueLen }
-
-// coldReader is the pool of goroutines that wait for the disk.
-type coldReader struct {
-	db    *DB
-	limit atomic.Int32 // goroutines at most
-
-	mu      sync.Mutex // guards following
-	queue   []*coldRead
-	running int
-	work    sync.WaitGroup
-
-	reads, bytes, starts atomic.Int64
-}
-
-// enqueue has reads done. It does not wait.
-func (p *coldReader) enqueue(reads []coldRead) {
-	p.starts.Add(1)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i := range reads {
-		p.queue = append(p.queue, &reads[i])
-	}
-	for range min(len(p.queue), int(p.limit.Load())-p.running) {
-		p.running++
-		p.work.Go(p.run)
-	}
-}
-
-// ColdReads is how many values have been read from the disk for transactions that
-// must not wait for it. It is cheap.
-func (db *DB) ColdReads() int64 { return db.cold.reads.Load() }
-
-// SetColdReaders changes how many goroutines at most wait for the disk.
-// REQUIRES: 1 <= n.
-func (db *DB) SetColdReaders(n int) { db.cold.limit.Store(int32(min(n, maxColdReaders))) }
-
-// run reads until there is nothing left to read.
-func (p *coldReader) run() {
-	for {
-		p.mu.Lock()
-		n := len(p.queue)
-		if n == 0 || p.running > int(p.limit.Load()) {
-			p.running--
-			p.mu.Unlock()
-			return
-		}
-		r := p.queue[0]
-		p.queue[0] = nil
-		if p.queue = p.queue[1:]; n == 1 {
-			p.queue = nil
-		}
-		p.mu.Unlock()
-		p.read(r)
-		// A goroutine that goes from one short system call to the next keeps its
-		// processor for 10 ms, and whoever serves clients waits for one.
-		runtime.Gosched()
-	}
-}
-
-// read does one read and, after the last of a Fetch, calls its done.
-func (p *coldReader) read(r *coldRead) {
-	if p.db.closing.Load() {
-		r.err = ErrClosed
-	} else {
-		r.value, r.err = r.file.readCold(r.buf, r.loc.offset(), &r.want)
-		if r.err != nil {
-			r.err = p.db.readFailed(r.want.blame(r.err))
-		} else {
-			p.db.values.Load().add(r.loc, r.value)
-		}
-	}
-	p.reads.Add(1)
-	p.bytes.Add(int64(len(r.value)))
-	p.releaseFile(r.file)
-	r.file = nil
-	if f := r.fetch; f.left.Add(-1) == 0 {
-		f.done()
-	}
-}
-
-// releaseFile gives a file back, which may be the last to do so.
-func (p *coldReader) releaseFile(f *dataFile) {
-	if err := f.release(); err != nil {
-		p.db.opt.Logger.Warn("close a data file", "file", f.name(), "err", err)
-	}
-}
-
-// queued returns how many reads wait for a goroutine, and how many are being done.
-func (p *coldReader) queued() (waiting, running int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.queue), p.running
-}
-
-// readCold reads the record at offset into buf, waiting for the disk, and returns
-// its value, which is a part of buf, once its checksum, kind, key and length are
-// what is wanted.
-func (d *dataFile) readCold(buf []byte, offset int64, w *want) ([]byte, error) {
-	n := min(int64(len(buf)), d.flushed.Load()-offset)
-	buf = buf[:max(n, 0)]
-	if err := readFull(d.file, buf, offset); err != nil {
-		return nil, err
-	}
-	return wantedValue(buf, d, offset, w)
-}
 
 // NoWait makes reads of the transaction that would have to wait for the disk
 // return ErrCold, noted in f, which has what earlier rounds have read.

@@ -17,6 +17,9 @@ type slowFS struct {
 	FS
 	cold  atomic.Bool // nothing of a data file is in memory
 	reads atomic.Int64
+	held  atomic.Int64 // reads that are held back
+	ahead bool         // its files can be told of reads
+	told  atomic.Int64 // and were, so many times
 
 	mu   sync.Mutex // guards following
 	gate chan struct{}
@@ -43,8 +46,16 @@ func (s *slowFS) file(f File, err error) (File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.ahead {
+		return &aheadFile{slowFile{f, s}}, nil
+	}
 	return &slowFile{f, s}, nil
 }
+
+// aheadFile is a slowFile that can be told of reads.
+type aheadFile struct{ slowFile }
+
+func (f *aheadFile) ReadAhead(int64, int) { f.fs.told.Add(1) }
 
 type slowFile struct {
 	File
@@ -60,7 +71,9 @@ func (f *slowFile) ReadAt(p []byte, off int64) (int, error) {
 	gate := f.fs.gate
 	f.fs.mu.Unlock()
 	if gate != nil {
+		f.fs.held.Add(1)
 		<-gate
+		f.fs.held.Add(-1)
 	}
 	f.fs.reads.Add(1)
 	return f.File.ReadAt(p, off)
@@ -71,6 +84,12 @@ func (f *slowFile) ReadAt(p []byte, off int64) (int, error) {
 func coldDB(t *testing.T, keys int, change func(*Options)) (*DB, *slowFS) {
 	t.Helper()
 	fs := &slowFS{FS: newMemFS()}
+	return fillCold(t, fs, keys, change), fs
+}
+
+// fillCold is coldDB on a file system.
+func fillCold(t *testing.T, fs *slowFS, keys int, change func(*Options)) *DB {
+	t.Helper()
 	opt := testOptions()
 	opt.FS = fs
 	if change != nil {
@@ -87,7 +106,7 @@ func coldDB(t *testing.T, keys int, change func(*Options)) (*DB, *slowFS) {
 		t.Fatal(err)
 	}
 	fs.cold.Store(true)
-	return db, fs
+	return db
 }
 
 func coldValue(i int) string { return strings.Repeat(fmt.Sprintf("value %d ", i), 4) }
@@ -154,6 +173,48 @@ func TestFetchReadsWhatIsCold(t *testing.T) {
 		t.Errorf("after Reset: got %v, want ErrCold", errs[0])
 	}
 	f.Drop(db)
+}
+
+// TestFetchTellsOfReads: a few readers wait, and the disk has been told of as many
+// reads as it may have at a time.
+func TestFetchTellsOfReads(t *testing.T) {
+	const keys = 40
+	names := make([]string, keys)
+	for i := range names {
+		names[i] = fmt.Sprintf("k%d", i)
+	}
+	for _, tt := range []struct{ limit, held, told int }{
+		{1, 1, 1}, {2, 2, 2}, {10, aheadReaders, 10}, {60, aheadReaders, keys},
+	} {
+		t.Run(fmt.Sprint(tt.limit), func(t *testing.T) {
+			fs := &slowFS{FS: newMemFS(), ahead: true}
+			db := fillCold(t, fs, keys, func(o *Options) { o.ColdReaders = tt.limit })
+			var f Fetch
+			readKeys(t, db, &f, names...)
+			release := sync.OnceFunc(fs.block())
+			t.Cleanup(release)
+			done := make(chan struct{})
+			f.Start(db, func() { close(done) })
+			waitFor(t, "the disk has what it may have", func() bool {
+				return fs.held.Load() == int64(tt.held) && fs.told.Load() == int64(tt.told)
+			})
+			if c := db.Stats().Cold; c.Readers != tt.told || c.Queued != keys-tt.told {
+				t.Errorf("%d reads are said to be on their way, and %d to wait, want %d and %d", c.Readers, c.Queued, tt.told, keys-tt.told)
+			}
+			release()
+			<-done
+			if n := fs.told.Load(); n != keys {
+				t.Errorf("the disk was told of %d reads, want %d", n, keys)
+			}
+			values, errs := readKeys(t, db, &f, names...)
+			for i := range names {
+				if values[i] != coldValue(i) || errs[i] != nil {
+					t.Errorf("%s: got %q, %v", names[i], values[i], errs[i])
+				}
+			}
+			waitFor(t, "the readers end", func() bool { return db.Stats().Cold.Readers == 0 })
+		})
+	}
 }
 
 // TestFetchHoldsNobodyUp has a read that does not come back, and writes to its

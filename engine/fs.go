@@ -60,3 +60,10 @@ type ResidentFile interface {
 	// the disk.
 	InMemory(offset int64, n int) bool
 }
+
+// AheadFile is a File that can be told of reads before they are done. It is optional.
+type AheadFile interface {
+	// ReadAhead has the system begin to read n bytes at offset into memory, and does
+	// not wait for that. It may be ignored.
+	ReadAhead(offset int64, n int)
+}

@@ -58,3 +58,8 @@ func (f osFile) InMemory(offset int64, n int) bool {
 	}
 	return err != nil || got == n // the file system cannot say
 }
+
+// ReadAhead implements AheadFile.
+func (f osFile) ReadAhead(offset int64, n int) {
+	_ = unix.Fadvise(int(f.Fd()), offset, int64(n), unix.FADV_WILLNEED)
+}

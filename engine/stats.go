@@ -54,8 +54,8 @@ type ColdStats struct {
 	// Reads is how many values were read from the disk for transactions that must
 	// not wait for it, Bytes how long those were, Rounds for how many Fetches.
 	Reads, Bytes, Rounds int64
-	// Queued is how many reads wait for a goroutine, Readers how many goroutines
-	// read.
+	// Queued is how many reads wait to be given to the disk, Readers how many it has
+	// been given.
 	Queued, Readers int
 	// Pressed: the system has lately taken pages of data files out of memory, so
 	// before each read it is asked whether it would have to wait.

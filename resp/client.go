@@ -130,8 +130,11 @@ func (c *client) err(text string) {
 // fail appends the reply for an error of package types, in Redis's words. An
 // error that has no text of its own is logged and answered as an internal one.
 func (c *client) fail(err error) {
+	if c.tx != nil && c.tx.IsCold() {
+		return // whatever the error is, the command is run again
+	}
 	text, known := errorText(err)
-	if !known && !c.uncounted() {
+	if !known && !c.cold.quiet {
 		c.srv.log.Error("command failed", "command", c.cmdName(), "client", c.addr, "error", err)
 	}
 	c.err(text)

@@ -147,6 +147,39 @@ func TestColdPipeline(t *testing.T) {
 	}
 }
 
+// TestColdClientsComeBackTogether: the values of many clients have been read at the
+// same moment, and every one of them goes on.
+func TestColdClientsComeBackTogether(t *testing.T) {
+	s, fs := coldServer(t, nil)
+	const clients, commands = 40, 16
+	other := s.dial(t)
+	var pipeline, replies strings.Builder
+	for i := range commands {
+		other.want(fmt.Sprintf("SET k%d %s", i, long(fmt.Sprint(i))), "+OK\r\n")
+		fmt.Fprintf(&pipeline, "GET k%d\r\nPING\r\n", i)
+		fmt.Fprintf(&replies, "$%d\r\n%s\r\n+PONG\r\n", len(long(fmt.Sprint(i))), long(fmt.Sprint(i)))
+	}
+	release := fs.block()
+	defer release()
+	conns := make([]*testConn, clients)
+	for i := range conns {
+		conns[i] = s.dial(t)
+		conns[i].send(pipeline.String())
+	}
+	eventually(t, "all wait for the disk", func() bool { return s.store.Engine().Stats().Cold.Rounds == clients })
+	other.want("PING", "+PONG\r\n")
+	release()
+	for _, c := range conns {
+		var got strings.Builder
+		for range 2 * commands {
+			got.WriteString(c.reply())
+		}
+		if got.String() != replies.String() {
+			t.Errorf("got %q, want %q", got.String(), replies.String())
+		}
+	}
+}
+
 // TestColdManyValues: commands with many values have them read together.
 func TestColdManyValues(t *testing.T) {
 	s, _ := coldServer(t, nil)

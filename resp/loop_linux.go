@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -46,6 +47,8 @@ const (
 	maxUnsent     = 1 << 20 // a client with so much unsent runs nothing
 	firstReplies  = 4 << 10 // size of a reply buffer
 	spareReplies  = 4 << 20 // bytes of reply buffers that a loop keeps
+	diskTurn      = 500 * time.Microsecond
+	diskGroup     = 8
 	readableEvent = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
 	hangUpEvent   = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
 )
@@ -63,6 +66,7 @@ type eventLoop struct {
 	links  []*epollLink // by descriptor
 	turns  []*epollLink // the clients of this iteration
 	next   []*epollLink // and of the next
+	disk   []*epollLink // clients whose values have been read; see runFromDisk
 	query  []byte       // what clients borrow to read into
 	lent   int          // bytes of it that clients of this group have
 	ahead  lookahead    // at the commands of this group
@@ -190,7 +194,7 @@ func (l *eventLoop) poll() int {
 	if n := l.peek(); n > 0 {
 		return n
 	}
-	if len(l.next) > 0 {
+	if len(l.next)+len(l.disk) > 0 {
 		return 0
 	}
 	l.sleeping.Store(true)
@@ -248,7 +252,12 @@ func (l *eventLoop) takeMail() bool {
 	for i, k := range l.inbox {
 		k.posted = false
 		k.mail = true
-		l.schedule(k)
+		if k.c.has(clientOnDisk) && !k.scheduled && !k.closed {
+			k.scheduled = true
+			l.disk = append(l.disk, k)
+		} else {
+			l.schedule(k)
+		}
 		l.inbox[i] = nil
 	}
 	l.inbox = l.inbox[:0]
@@ -273,6 +282,9 @@ func (l *eventLoop) iterate() {
 	for rest := l.turns; len(rest) > 0; {
 		rest = rest[l.runGroup(rest):]
 	}
+	if len(l.disk) > 0 {
+		l.runFromDisk()
+	}
 	l.acc.flush(l.srv)
 	failed := l.acknowledge()
 	for i, k := range l.turns {
@@ -283,6 +295,20 @@ func (l *eventLoop) iterate() {
 	}
 	l.turns = l.turns[:0]
 	l.count()
+}
+
+// runFromDisk gives turns to clients whose values have been read. That may be many
+// at once, and each runs commands twice, once with the values and once, for those
+// behind them, to find out what is missing: 50 clients with pipelines of 16 would
+// take more than 5 ms. So they get diskTurn in an iteration, and whoever has asked
+// for something else meanwhile goes before the rest.
+func (l *eventLoop) runFromDisk() {
+	begin, n := time.Now(), 0
+	for n == 0 || n < len(l.disk) && time.Since(begin) < diskTurn {
+		n += l.runGroup(l.disk[n:min(n+diskGroup, len(l.disk))])
+	}
+	l.turns = append(l.turns, l.disk[:n]...)
+	l.disk = slices.Delete(l.disk, 0, n)
 }
 
 // runGroup lets clients read, as many as there is room for, and then runs their
