@@ -47,6 +47,7 @@ const evictPoolSize = 16
 // evictor is the state of eviction between two keys.
 type evictor struct {
 	mu     sync.Mutex // one evicts at a time; guards following
+	rnd    *rand.Rand
 	pool   []candidate
 	spare  [][]byte // room for keys of candidates
 	order  EvictionOrder
@@ -160,7 +161,7 @@ func (s *Store) sampleKeys(p EvictionPolicy, db int, all bool) {
 	nowMs := s.NowMs()
 	s.eachSample(p.samples(), db, all, func(tx *engine.Tx, shard int) int { return tx.ShardLen(keySpace(db), shard) },
 		func(tx *engine.Tx, shard, n int) (found int) {
-			tx.Sample(keySpace(db), shard, n, rand.Uint32N, func(key []byte, h engine.Head) {
+			tx.Sample(keySpace(db), shard, n, s.evictor.rnd.Uint32N, func(key []byte, h engine.Head) {
 				s.evictor.offer(db, key, s.score(p, tx, &h, nowMs))
 				found++
 			})
@@ -183,7 +184,7 @@ func (s *Store) sampleExpires(p EvictionPolicy, all bool) {
 		if how == engine.SampleSoonest {
 			n = 1 // of many shards each
 		}
-		tx.SampleExpires(shard, n, how, rand.Uint32N, func(space int, key []byte, h engine.Head) bool {
+		tx.SampleExpires(shard, n, how, s.evictor.rnd.Uint32N, func(space int, key []byte, h engine.Head) bool {
 			db, fields := ofSpace(space)
 			if fields {
 				return false // fields of a hash expire: that is not the key
@@ -218,7 +219,7 @@ func (s *Store) eachSample(n, db int, all bool, count func(*engine.Tx, int) int,
 		return found
 	}
 	if all {
-		first := rand.IntN(s.eng.Shards())
+		first := s.evictor.rnd.IntN(s.eng.Shards())
 		for i := range s.eng.Shards() {
 			if visit((first+i)%s.eng.Shards()) > 0 {
 				return
@@ -241,11 +242,11 @@ const pickTries = 16
 // pickShard returns a shard chosen at random with a chance in proportion to its
 // number of keys; -1 if there are none.
 func (s *Store) pickShard(db int, count func(*engine.Tx, int) int) (picked int) {
-	shards := s.eng.Shards()
-	if s.evictor.most == nil {
-		s.evictor.most = make(map[int]int)
+	shards, rnd := s.eng.Shards(), s.evictor.rnd
+	most, tries := s.evictor.most[db], pickTries
+	if most == 0 {
+		tries = 0 // not known: all are counted
 	}
-	most := s.evictor.most[db]
 	most -= most / 64 // it follows when keys get fewer
 	defer func() { s.evictor.most[db] = most }()
 	length := func(shard int) (n int) {
@@ -253,9 +254,9 @@ func (s *Store) pickShard(db int, count func(*engine.Tx, int) int) (picked int) 
 		most = max(most, n)
 		return n
 	}
-	for range pickTries {
-		shard := rand.IntN(shards)
-		if n := length(shard); n > 0 && rand.IntN(most) < n {
+	for range tries {
+		shard := rnd.IntN(shards)
+		if n := length(shard); n > 0 && rnd.IntN(most) < n {
 			return shard
 		}
 	}
@@ -264,7 +265,7 @@ func (s *Store) pickShard(db int, count func(*engine.Tx, int) int) (picked int) 
 	picked, total := -1, 0
 	for shard := range shards {
 		n := length(shard)
-		if total += n; n > 0 && rand.IntN(total) < n {
+		if total += n; n > 0 && rnd.IntN(total) < n {
 			picked = shard
 		}
 	}
@@ -292,6 +293,11 @@ func (s *Store) score(p EvictionPolicy, tx *engine.Tx, h *engine.Head, nowMs int
 	case EvictLRU:
 	}
 	return uint64(idleSeconds(tx.Clock(h), nowMs, s.openMs))
+}
+
+// start makes an evictor ready, whose picks are by a source of chance.
+func (e *evictor) start(chance rand.Source) {
+	e.rnd, e.most = rand.New(chance), make(map[int]int)
 }
 
 // offer puts a key into the pool, which is in ascending order of scores, if it is

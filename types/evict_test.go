@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"bitkv/engine"
 )
 
 // evict evicts n keys, or fewer if there are no more, and returns how many went.
@@ -203,6 +205,30 @@ func TestEvictRandomIsUniform(t *testing.T) {
 	// 500 are expected, with a deviation of about 16.
 	if odd < 400 || odd > 600 {
 		t.Errorf("%d of the 1000 keys spread over the shards are left, of %d in all", odd, s.Size(0))
+	}
+}
+
+// The first picks are in proportion, too, when it is not known yet how full shards are.
+func TestEvictPicksShardsInProportion(t *testing.T) {
+	s := openTest(t, Options{})
+	for i := range 400 {
+		key := fmt.Sprintf("row:%d", i)
+		if i%2 == 0 {
+			key = fmt.Sprintf("{tag}:%d", i)
+		}
+		s.set(0, key, "v")
+	}
+	full := s.eng.ShardOf([]byte("{tag}"))
+	picked := 0
+	for range 1000 {
+		clear(s.evictor.most)
+		if s.pickShard(0, func(tx *engine.Tx, shard int) int { return tx.ShardLen(keySpace(0), shard) }) == full {
+			picked++
+		}
+	}
+	// 500 and a few are expected, with a deviation of 16.
+	if picked < 400 || picked > 600 {
+		t.Errorf("the shard with half of the keys was picked %d times of 1000", picked)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,6 +98,7 @@ func Open(dir string, opt Options) (*Store, error) {
 		return nil, errors.Join(err, eng.Close())
 	}
 	s.openMs = s.NowMs()
+	s.evictor.start(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	s.expiry.start(s, opt.Hz)
 	return s, nil
 }

@@ -2,6 +2,7 @@ package types
 
 import (
 	"errors"
+	"math/rand/v2"
 	"reflect"
 	"strconv"
 	"sync"
@@ -52,6 +53,7 @@ func (s *testStore) open() {
 		s.tb.Fatalf("Open: %v", err)
 	}
 	store.SetActiveExpire(false)
+	store.evictor.start(rand.NewPCG(1, 2)) // what is evicted is always the same
 	s.Store = store
 }
 
