@@ -6,29 +6,6 @@ import (
 	"testing"
 )
 
-func TestParseInt(t *testing.T) {
-	good := map[string]int64{
-		"0": 0, "1": 1, "-1": -1, "10": 10, "-90": -90,
-		"9223372036854775807":  math.MaxInt64,
-		"-9223372036854775808": math.MinInt64,
-	}
-	for in, want := range good {
-		if got, ok := parseInt([]byte(in)); !ok || got != want {
-			t.Errorf("parseInt(%q) = %d, %v, want %d", in, got, ok, want)
-		}
-	}
-	bad := []string{
-		"", "-", "+1", "-0", "00", "01", "-01", " 1", "1 ", "1\x00", "0x1", "1.0", "1e3", "a",
-		"9223372036854775808", "-9223372036854775809", "18446744073709551616",
-		"99999999999999999999", "--1", "٣",
-	}
-	for _, in := range bad {
-		if got, ok := parseInt([]byte(in)); ok {
-			t.Errorf("parseInt(%q) = %d, want none", in, got)
-		}
-	}
-}
-
 func TestParseCursor(t *testing.T) {
 	good := map[string]uint64{
 		"": 0, "0": 0, "+5": 5, "007": 7, "5\x00junk": 5, "-1": math.MaxUint64,
@@ -75,21 +52,6 @@ func TestIsWord(t *testing.T) {
 			t.Errorf("isWord(%q, MATCH) = true", in)
 		}
 	}
-}
-
-// FuzzParseInt compares with the one text that strconv writes for each integer.
-func FuzzParseInt(f *testing.F) {
-	for _, seed := range []string{"0", "-0", "+1", "-9223372036854775808", "9223372036854775808", "12a"} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, in []byte) {
-		n, ok := parseInt(in)
-		want, err := strconv.ParseInt(string(in), 10, 64)
-		canonical := err == nil && strconv.FormatInt(want, 10) == string(in)
-		if ok != canonical || ok && n != want {
-			t.Fatalf("parseInt(%q) = %d, %v, strconv: %d, %v", in, n, ok, want, err)
-		}
-	})
 }
 
 func FuzzParseFloat(f *testing.F) {

@@ -1,10 +1,7 @@
 package resp
 
 import (
-	"errors"
 	"math"
-	"strconv"
-	"strings"
 
 	"bitkv/types"
 )
@@ -153,15 +150,8 @@ func parseScoreBound(b []byte) (score float64, ex, ok bool) {
 	if n, isInt := parseInt(b); isInt {
 		return float64(n), ex, true
 	}
-	s := strings.TrimLeft(string(b), " \t\n\v\f\r")
-	if strings.ContainsRune(s, '_') { // Go's syntax, not C's
-		return 0, ex, false
-	}
-	if strings.ContainsAny(s, "xX") && !strings.ContainsAny(s, "pP") {
-		s += "p0" // Go wants an exponent there, C does not
-	}
-	score, err := strconv.ParseFloat(s, 64)
-	return score, ex, (err == nil || errors.Is(err, strconv.ErrRange)) && !math.IsNaN(score)
+	score, n, _ := types.FloatPrefix(b)
+	return score, ex, n == len(b) && !math.IsNaN(score)
 }
 
 // parseLexBound parses an end of a range of members.

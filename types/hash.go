@@ -149,7 +149,7 @@ func (tx *Tx) intOfItem(v *Item) (int64, error) {
 	if tx.scratch, err = v.AppendTo(tx.scratch[:0]); err != nil {
 		return 0, err
 	}
-	n, ok := parseInt(tx.scratch)
+	n, ok := ParseInt(tx.scratch)
 	if !ok {
 		return 0, ErrHashNotInteger
 	}

@@ -128,7 +128,7 @@ func (m *hashMachine) IncrBy(t *rapid.T) {
 	key, field := m.key(t), m.field(t)
 	delta := rapid.SampledFrom([]int64{1, -1, math.MaxInt64, math.MinInt64}).Draw(t, "delta")
 	old, exists := m.model[key][field]
-	n, isInt := parseInt([]byte(old))
+	n, isInt := ParseInt([]byte(old))
 	sum, fits := addInt(n, delta)
 	want := error(nil)
 	switch {

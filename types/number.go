@@ -2,46 +2,45 @@ package types
 
 import (
 	"bytes"
-	"errors"
 	"math"
 	"strconv"
+	"strings"
 )
+
+// Numbers are read as Redis reads them, which is neither what C's nor what Go's own
+// functions do.
 
 // maxIntLen is the length of the longest 64-bit integer: -9223372036854775808.
 const maxIntLen = 20
 
-// parseInt parses an integer in the one form that Redis's string2ll takes: no
-// sign but a minus, no leading zero, no space, no -0.
-func parseInt(b []byte) (n int64, ok bool) {
-	if len(b) == 0 || len(b) > maxIntLen {
+// ParseInt parses a decimal int64 in the one form that Redis's string2ll takes: no
+// plus sign, no spaces, no leading zeros, no minus zero.
+func ParseInt(b []byte) (n int64, ok bool) {
+	digits, negative := b, false
+	if len(digits) > 0 && digits[0] == '-' {
+		digits, negative = digits[1:], true
+	}
+	if len(digits) == 0 || len(digits) >= maxIntLen {
 		return 0, false
 	}
-	if len(b) == 1 && b[0] == '0' {
-		return 0, true
+	if digits[0] == '0' {
+		return 0, len(b) == 1
 	}
-	digits := b
-	negative := b[0] == '-'
-	if negative {
-		digits = b[1:]
+	var u uint64 // 19 digits cannot overflow it
+	for _, ch := range digits {
+		if ch < '0' || ch > '9' {
+			return 0, false
+		}
+		u = u*10 + uint64(ch-'0')
 	}
-	if len(digits) == 0 || digits[0] == '0' {
+	switch {
+	case !negative:
+		return int64(u), u <= math.MaxInt64
+	case u <= -math.MinInt64:
+		return -int64(u), true
+	default:
 		return 0, false
 	}
-	var u uint64
-	for _, c := range digits {
-		d := uint64(c) - '0'
-		if d > 9 || u > math.MaxUint64/10 {
-			return 0, false
-		}
-		u = u*10 + d
-		if u < d {
-			return 0, false
-		}
-	}
-	if negative {
-		return int64(-u), u <= -math.MinInt64
-	}
-	return int64(u), u <= math.MaxInt64
 }
 
 // addInt adds two integers; ok is false if the sum does not fit.
@@ -91,62 +90,92 @@ func (tx *Tx) intOf(v *Value) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, ok := parseInt(buf)
+	n, ok := ParseInt(buf)
 	if !ok {
 		return 0, ErrNotInteger
 	}
 	return n, nil
 }
 
-// floatPrefix parses the number that a text begins with, as C's strtod does: decimal
-// or hexadecimal, inf, or nan, after any white space. ok is false if there is none.
-func floatPrefix(text []byte) (f float64, ok bool) {
-	text = bytes.TrimLeft(text, " \t\n\v\f\r")
-	sign := 0
-	if len(text) > 0 && (text[0] == '-' || text[0] == '+') {
-		sign = 1
+// FloatPrefix parses the number that a text begins with, as C's strtod does: decimal
+// or hexadecimal, inf, infinity or nan, after any white space. n is how much of the
+// text that is, 0 if there is no number. inRange is false if the number is so large
+// that f is infinity, or so small that f is 0.
+func FloatPrefix(text []byte) (f float64, n int, inRange bool) {
+	number := bytes.TrimLeft(text, " \t\n\v\f\r")
+	begin, negative := len(text)-len(number), false
+	if len(number) > 0 && (number[0] == '-' || number[0] == '+') {
+		negative = number[0] == '-'
+		number = number[1:]
+		begin++
 	}
-	rest := text[sign:]
-	switch {
-	case len(rest) >= 3 && bytes.EqualFold(rest[:3], []byte("inf")):
-		return math.Inf(1 - 2*bytes.Count(text[:sign], []byte("-"))), true
-	case len(rest) >= 3 && bytes.EqualFold(rest[:3], []byte("nan")):
-		return math.NaN(), true
+	inRange = true
+	if f, n = namedFloat(number); n == 0 {
+		f, n, inRange = floatDigits(number)
 	}
-	hex := len(rest) >= 2 && rest[0] == '0' && rest[1]|0x20 == 'x'
-	n := 0
+	if n == 0 {
+		return 0, 0, true
+	}
+	if negative {
+		f = -f
+	}
+	return f, begin + n, inRange
+}
+
+// namedFloat is FloatPrefix of a number that is a word.
+func namedFloat(text []byte) (f float64, n int) {
+	for _, name := range []string{"infinity", "inf"} {
+		if len(text) >= len(name) && strings.EqualFold(string(text[:len(name)]), name) {
+			return math.Inf(1), len(name)
+		}
+	}
+	if len(text) >= 3 && strings.EqualFold(string(text[:3]), "nan") {
+		return math.NaN(), 3
+	}
+	return 0, 0
+}
+
+// floatDigits is FloatPrefix of a number without a sign.
+func floatDigits(text []byte) (f float64, n int, inRange bool) {
+	hex := len(text) >= 2 && text[0] == '0' && text[1]|0x20 == 'x'
+	end, isZero := mantissaEnd(text, hex)
+	if end == 0 {
+		return 0, 0, true
+	}
+	n = exponentEnd(text, end, hex)
+	s := string(text[:n])
+	if hex && n == end {
+		s += "p0" // Go wants an exponent there, C does not
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	return f, n, err == nil && (f != 0 || isZero)
+}
+
+// mantissaEnd returns where the digits that a number begins with end, of which one
+// may be a point; 0 if there are none. isZero reports whether they are all 0.
+func mantissaEnd(text []byte, hex bool) (end int, isZero bool) {
 	if hex {
-		n = 2
+		end = len("0x")
 	}
-	n, digits := mantissaEnd(rest, n, hex)
+	digits, zeros, point := 0, 0, false
+	for ; end < len(text); end++ {
+		ch := text[end]
+		if ch == '.' && !point {
+			point = true
+			continue
+		}
+		if (ch < '0' || ch > '9') && (!hex || ch|0x20 < 'a' || ch|0x20 > 'f') {
+			break
+		}
+		digits++
+		if ch == '0' {
+			zeros++
+		}
+	}
 	if digits == 0 {
 		return 0, false
 	}
-	end := exponentEnd(rest, n, hex)
-	number := string(text[:sign+end])
-	if hex && end == n {
-		number += "p0" // Go wants an exponent there, C does not
-	}
-	f, err := strconv.ParseFloat(number, 64)
-	return f, err == nil || errors.Is(err, strconv.ErrRange)
-}
-
-// mantissaEnd returns where the digits from i on end, of which one may be a point,
-// and how many there are.
-func mantissaEnd(text []byte, i int, hex bool) (end, digits int) {
-	point := false
-	for ; i < len(text); i++ {
-		ch := text[i]
-		switch {
-		case '0' <= ch && ch <= '9', hex && 'a' <= ch|0x20 && ch|0x20 <= 'f':
-			digits++
-		case ch == '.' && !point:
-			point = true
-		default:
-			return i, digits
-		}
-	}
-	return i, digits
+	return end, digits == zeros
 }
 
 // exponentEnd returns where the exponent at i ends; i if there is none.

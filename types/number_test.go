@@ -11,39 +11,48 @@ import (
 )
 
 func TestParseInt(t *testing.T) {
-	good := []string{
-		"0", "1", "-1", "10", "9223372036854775807", "-9223372036854775808", "1000000000000000000",
+	good := map[string]int64{
+		"0": 0, "1": 1, "-1": -1, "10": 10, "-90": -90, "1000000000000000000": 1e18,
+		"9223372036854775807":  math.MaxInt64,
+		"-9223372036854775808": math.MinInt64,
 	}
-	for _, s := range good {
-		want, err := strconv.ParseInt(s, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, ok := parseInt([]byte(s)); !ok || got != want {
-			t.Errorf("parseInt(%q) = %d, %v, want %d", s, got, ok, want)
+	for in, want := range good {
+		if got, ok := ParseInt([]byte(in)); !ok || got != want {
+			t.Errorf("ParseInt(%q) = %d, %v, want %d", in, got, ok, want)
 		}
 	}
 	bad := []string{
-		"", "-", "-0", "+1", "01", "-01", " 1", "1 ", "1a", "a", "9223372036854775808",
-		"-9223372036854775809", "18446744073709551616", "99999999999999999999", "100000000000000000000",
-		"18446744073709551615", "0x1", "1.0", "1e3", "--1",
+		"", "-", "+1", "-0", "00", "01", "-01", " 1", "1 ", "1a", "a", "1\x00", "0x1", "1.0", "1e3", "--1", "٣",
+		"9223372036854775808", "-9223372036854775809", "18446744073709551615", "18446744073709551616",
+		"99999999999999999999", "100000000000000000000",
 	}
-	for _, s := range bad {
-		if got, ok := parseInt([]byte(s)); ok {
-			t.Errorf("parseInt(%q) = %d, want none", s, got)
+	for _, in := range bad {
+		if got, ok := ParseInt([]byte(in)); ok {
+			t.Errorf("ParseInt(%q) = %d, want none", in, got)
 		}
+	}
+}
+
+// checkParseInt compares with the one text that strconv writes for each integer.
+func checkParseInt(t interface{ Fatalf(string, ...any) }, in []byte) {
+	n, ok := ParseInt(in)
+	want, err := strconv.ParseInt(string(in), 10, 64)
+	if canonical := err == nil && strconv.FormatInt(want, 10) == string(in); ok != canonical || ok && n != want {
+		t.Fatalf("ParseInt(%q) = %d, %v, strconv: %d, %v", in, n, ok, want, err)
 	}
 }
 
 func TestParseIntFormsAreCanonical(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := rapid.StringMatching(`-?[0-9 +]{0,21}`).Draw(t, "s")
-		n, ok := parseInt([]byte(s))
-		want, err := strconv.ParseInt(s, 10, 64)
-		if canonical := err == nil && strconv.FormatInt(want, 10) == s; ok != canonical || ok && n != want {
-			t.Fatalf("parseInt(%q) = %d, %v, want %d, %v", s, n, ok, want, canonical)
-		}
+		checkParseInt(t, []byte(rapid.StringMatching(`-?[0-9 +]{0,21}`).Draw(t, "in")))
 	})
+}
+
+func FuzzParseInt(f *testing.F) {
+	for _, seed := range []string{"0", "-0", "+1", "-9223372036854775808", "9223372036854775808", "12a"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) { checkParseInt(t, in) })
 }
 
 func TestAddInt(t *testing.T) {
@@ -165,12 +174,46 @@ func TestFloatPrefix(t *testing.T) {
 		{"e5", 0, false},
 	}
 	for _, tt := range tests {
-		if got, ok := floatPrefix([]byte(tt.text)); got != tt.want || ok != tt.ok {
-			t.Errorf("floatPrefix(%q) = %v, %v; want %v, %v", tt.text, got, ok, tt.want, tt.ok)
+		if got, n, _ := FloatPrefix([]byte(tt.text)); got != tt.want || n > 0 != tt.ok {
+			t.Errorf("FloatPrefix(%q) = %v, %d; want %v, %v", tt.text, got, n, tt.want, tt.ok)
 		}
 	}
-	if got, ok := floatPrefix([]byte("-nan")); !math.IsNaN(got) || !ok {
-		t.Errorf("-nan is %v, %v", got, ok)
+	if got, n, _ := FloatPrefix([]byte("-nan")); !math.IsNaN(got) || n != 4 {
+		t.Errorf("-nan is %v, %d", got, n)
+	}
+}
+
+// Where C's strtod ends, and whether it says that the number is out of range.
+func TestFloatPrefixEnd(t *testing.T) {
+	tests := []struct {
+		text    string
+		n       int
+		inRange bool
+	}{
+		{"1_000", 1, true},
+		{"1e+", 1, true},
+		{"-1.5e-5x", 7, true},
+		{"0x1_0", 3, true},
+		{"-0X.8p", 5, true},
+		{"0x1p3p", 5, true},
+		{" \t\n\v\f\r-1 ", 8, true},
+		{"1\x002", 1, true},
+		{"1.5.5", 3, true},
+		{"info", 3, true},
+		{"-Infinityx", 9, true},
+		{"NaNo", 3, true},
+		{"x", 0, true},
+		{"-0e999", 6, true},
+		{"4e-324", 6, true},
+		{"1e-400", 6, false},
+		{"1e400", 5, false},
+		{"0x1p-2000", 9, false},
+		{"0x1p2000z", 8, false},
+	}
+	for _, tt := range tests {
+		if _, n, inRange := FloatPrefix([]byte(tt.text)); n != tt.n || inRange != tt.inRange {
+			t.Errorf("FloatPrefix(%q) ends at %d, in range: %v; want %d, %v", tt.text, n, inRange, tt.n, tt.inRange)
+		}
 	}
 }
 

@@ -204,8 +204,8 @@ func (r *rdbReader) textScore() (float64, error) {
 		return 0, err
 	}
 	// C's scanf: what follows the number does not count, but there has to be one.
-	f, ok := floatPrefix(text)
-	if !ok || math.IsNaN(f) {
+	f, used, _ := FloatPrefix(text)
+	if used == 0 || math.IsNaN(f) {
 		return 0, badDump("score %.40q", text)
 	}
 	return f, nil
@@ -217,7 +217,7 @@ const maxPackedScoreBytes = 127
 // packedScore parses a score of a listpack or ziplist. As with C's strtod, what is
 // no number is 0; what says that it is none is refused, for it has no order.
 func packedScore(text []byte) (float64, error) {
-	f, _ := floatPrefix(text[:min(len(text), maxPackedScoreBytes)])
+	f, _, _ := FloatPrefix(text[:min(len(text), maxPackedScoreBytes)])
 	if math.IsNaN(f) {
 		return 0, badDump("score %.40q", text)
 	}

@@ -307,7 +307,7 @@ func (v *rdbValue) nextPacked(items rdbItems) (e rdbEntry, ok bool, err error) {
 		if moreErr != nil {
 			return e, false, moreErr
 		}
-		at, isInt := parseInt(text)
+		at, isInt := ParseInt(text)
 		if !isInt || at < 0 {
 			return e, false, badDump("expiry %.40q of a field", text)
 		}

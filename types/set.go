@@ -236,7 +236,7 @@ func (c *coll) isIntset() bool { return c.tag&tagConverted == 0 }
 // Redis would convert the set.
 func (c *coll) addMember(member []byte) (isNew bool, err error) {
 	if c.isIntset() {
-		if _, isInt := parseInt(member); !isInt {
+		if _, isInt := ParseInt(member); !isInt {
 			c.tag |= tagConverted
 		}
 	}

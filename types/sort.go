@@ -5,8 +5,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 
 	"bitkv/engine"
 )
@@ -445,28 +443,10 @@ func parseSortScore(b []byte) (score float64, ok bool) {
 	if len(b) == 0 {
 		return 0, true
 	}
-	if n, isInt := parseInt(b); isInt {
+	if n, isInt := ParseInt(b); isInt {
 		return float64(n), true
 	}
-	text := strings.TrimLeft(string(b), " \t\n\v\f\r")
-	if strings.ContainsAny(text, "_") {
-		return 0, false // Go's syntax, not C's
-	}
-	hex := strings.ContainsAny(text, "xX")
-	digits, exponent := "123456789", "eE"
-	if hex {
-		digits, exponent = "123456789abcdefABCDEF", "pP"
-	}
-	mantissa := text
-	if i := strings.IndexAny(text, exponent); i >= 0 {
-		mantissa = text[:i]
-	} else if hex {
-		text += "p0" // Go wants an exponent there, C does not
-	}
-	score, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(score) {
-		return 0, false
-	}
-	isTiny := score == 0 || !hex && math.Abs(score) < minNormal
-	return score, !isTiny || !strings.ContainsAny(mantissa, digits)
+	score, n, inRange := FloatPrefix(b)
+	isTiny := score != 0 && math.Abs(score) < minNormal && !bytes.ContainsAny(b, "xX")
+	return score, n == len(b) && inRange && !isTiny && !math.IsNaN(score)
 }
