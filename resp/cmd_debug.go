@@ -335,14 +335,21 @@ func debugReplyBuffer(c *client, args [][]byte) {
 // maxDebugSleep bounds DEBUG SLEEP.
 const maxDebugSleep = 10 * time.Minute
 
+// debugSleepTime reads the seconds of DEBUG SLEEP as C's strtod does: what follows the
+// number does not count, and what begins with none is 0.
+func debugSleepTime(arg []byte) time.Duration {
+	seconds, _, _ := types.FloatPrefix(arg)
+	if math.IsNaN(seconds) {
+		return 0
+	}
+	seconds = max(0, min(seconds, maxDebugSleep.Seconds()))
+	return time.Duration(seconds * float64(time.Second))
+}
+
 // debugSleep holds up every client that touches data, as a slow command holds
 // up the whole of Redis.
 func debugSleep(c *client, args [][]byte) {
-	seconds, err := strconv.ParseFloat(string(args[2]), 64)
-	if err != nil || seconds < 0 || math.IsNaN(seconds) {
-		seconds = 0 // as C's strtod
-	}
-	d := min(time.Duration(min(seconds, maxDebugSleep.Seconds())*float64(time.Second)), maxDebugSleep)
+	d := debugSleepTime(args[2])
 	wait := func() {
 		timer := time.NewTimer(d)
 		defer timer.Stop()

@@ -63,6 +63,18 @@ func TestDebug(t *testing.T) {
 	}
 }
 
+func TestDebugSleepTime(t *testing.T) {
+	for arg, want := range map[string]time.Duration{
+		"0": 0, "1": time.Second, "0.25": 250 * time.Millisecond, "0.5s": 500 * time.Millisecond, " 1e-3": time.Millisecond,
+		"0x1p-1": 500 * time.Millisecond, "1_000": time.Second, "": 0, "x": 0, "-1": 0, "nan": 0, "-inf": 0,
+		"inf": maxDebugSleep, "1e400": maxDebugSleep, "601": maxDebugSleep,
+	} {
+		if got := debugSleepTime([]byte(arg)); got != want {
+			t.Errorf("DEBUG SLEEP %q is %v, want %v", arg, got, want)
+		}
+	}
+}
+
 // DEBUG SLEEP holds up whoever touches data, as in Redis, and ends when the
 // server does.
 func TestDebugSleep(t *testing.T) {
