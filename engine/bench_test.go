@@ -60,7 +60,7 @@ func BenchmarkCommit(b *testing.B) {
 	var seq uint64
 	for b.Loop() {
 		i++
-		tx := db.beginKey(benchKey(key[:], i%benchKeys))
+		tx := db.BeginKey(benchKey(key[:], i%benchKeys), true)
 		if err := tx.Put(0, key[:], Meta{}, value); err != nil {
 			b.Fatal(err)
 		}

@@ -312,7 +312,11 @@ func appendWanted(dst, b []byte, d *dataFile, offset int64, w *want) ([]byte, er
 
 // wantedValue is appendWanted that returns the value as a part of b.
 func wantedValue(b []byte, d *dataFile, offset int64, w *want) ([]byte, error) {
-	if w.kind == kindElemPut {
+	if w.kind == kindPut {
+		if value, ok := putValue(b, uint32(w.id), w.key, w.valueLen); ok {
+			return value, nil
+		}
+	} else if w.kind == kindElemPut {
 		var room [maxElementHead]byte
 		head := appendElementHead(room[:0], w.id, len(w.key), w.valueLen)
 		if value, ok := elementValue(b, head, w.key, w.valueLen); ok {

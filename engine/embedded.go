@@ -16,8 +16,15 @@ func (db *DB) appendGet(dst []byte, space int, key []byte) ([]byte, error) {
 	}
 	s := db.shardOf(key)
 	s.mu.RLock()
-	defer s.mu.RUnlock()
-	t := s.tables[space]
+	dst, err := db.appendLocked(dst, s.tables[space], key)
+	s.mu.RUnlock()
+	return dst, err
+}
+
+// appendLocked appends the value of a key in t, which may be nil, to dst. It goes by
+// the cell alone where it can: unpacking the entry would hold up the read of the
+// record, which is what the time is spent on. REQUIRES: the shard is locked.
+func (db *DB) appendLocked(dst []byte, t *table, key []byte) ([]byte, error) {
 	if t == nil {
 		return dst, ErrNotFound
 	}
@@ -25,11 +32,17 @@ func (db *DB) appendGet(dst []byte, space int, key []byte) ([]byte, error) {
 	if !ok {
 		return dst, ErrNotFound
 	}
-	e := t.slots.at(slot)
-	if e.expireMs != 0 && e.expireMs <= db.opt.NowMs() {
-		return dst, ErrNotFound
+	c := t.slots.cell(slot)
+	if c.flags()&^flagExpireRec != 0 {
+		e := t.slots.at(slot)
+		if e.expireMs != 0 && e.expireMs <= db.opt.NowMs() {
+			return dst, ErrNotFound
+		}
+		return db.appendEntryValue(dst, t, &e, key)
 	}
-	return db.appendEntryValue(dst, t, &e, key)
+	var w want
+	w.kind, w.id, w.key, w.valueLen = kindPut, uint64(t.space.id), key, int(c[cellSize])
+	return db.readRecord(dst, c.loc(), &w)
 }
 
 func (db *DB) shardOf(key []byte) *shard { return &db.shards[db.opt.ShardOf(key)&db.shardMask] }
@@ -42,7 +55,7 @@ func (db *DB) Put(key, value []byte) error { return db.PutExpire(key, value, 0) 
 
 // PutExpire is Put with an absolute expiry in Unix milliseconds.
 func (db *DB) PutExpire(key, value []byte, expireMs int64) error {
-	tx := db.beginKey(key)
+	tx := db.BeginKey(key, true)
 	if err := tx.Put(0, key, Meta{ExpireMs: expireMs}, value); err != nil {
 		tx.Rollback()
 		return err
@@ -53,16 +66,9 @@ func (db *DB) PutExpire(key, value []byte, expireMs int64) error {
 // Delete removes a key of keyspace 0. Removing a key that is not there is no
 // error and writes nothing.
 func (db *DB) Delete(key []byte) error {
-	tx := db.beginKey(key)
+	tx := db.BeginKey(key, true)
 	tx.Delete(0, key)
 	return db.commitAck(tx)
-}
-
-// beginKey begins a writing transaction over the shard of one key.
-func (db *DB) beginKey(key []byte) *Tx {
-	var set ShardSet
-	set.Add(db.ShardOf(key))
-	return db.Begin(&set, true)
 }
 
 func (db *DB) commitAck(tx *Tx) error {

@@ -41,7 +41,7 @@ func (x *artIndex) get(key []byte) (slot uint32, ok bool) {
 	if slot, ok = x.leaf(key); !ok {
 		return 0, false
 	}
-	return slot, bytes.Equal(x.slots.key(slot), key)
+	return slot, x.slots.hasKey(slot, key)
 }
 
 // leaf returns the slot of the only key that can be key; ok is false if none can.

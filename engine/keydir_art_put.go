@@ -30,7 +30,7 @@ func (x *artIndex) find(key []byte, p *artPlace) (slot uint32, ok bool) {
 		ref := artRef(*p.link)
 		if ref&artLeaf != 0 {
 			slot = ref.slot()
-			return slot, string(x.slots.key(slot)) == string(key)
+			return slot, x.slots.hasKey(slot, key)
 		}
 		if ref == 0 {
 			return 0, false

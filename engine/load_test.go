@@ -70,7 +70,7 @@ func newChurned(t *testing.T, dir string, opt Options, seed uint64) *churned {
 
 func (c *churned) write(key []byte, fn func(tx *Tx) error) {
 	c.t.Helper()
-	tx := c.db.beginKey(key)
+	tx := c.db.BeginKey(key, true)
 	if err := fn(tx); err != nil {
 		c.t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func (c *churned) check(db *DB) {
 			c.t.Errorf("%s: got %q, %v, want %q", key, got, err, want)
 		}
 	}
-	tx := db.beginKey([]byte(churnColl))
+	tx := db.BeginKey([]byte(churnColl), true)
 	defer tx.Rollback()
 	h, ok := tx.Get(0, []byte(churnColl))
 	if !ok || h.Collection().Len() != len(c.elems) {

@@ -67,7 +67,7 @@ func TestGroupCommit(t *testing.T) {
 	for i := range writers {
 		work.Go(func() {
 			key := fmt.Appendf(nil, "key-%d", i)
-			tx := db.beginKey(key)
+			tx := db.BeginKey(key, true)
 			err := tx.Put(0, key, Meta{}, []byte("value"))
 			seq, commitErr := tx.Commit()
 			waiting.Add(1)
@@ -91,7 +91,7 @@ func TestGroupCommit(t *testing.T) {
 func TestReadersOfUnsyncedDataWait(t *testing.T) {
 	db, hook := hookedDB(t, SyncAlways)
 	key := []byte("key")
-	tx := db.beginKey(key)
+	tx := db.BeginKey(key, true)
 	if err := tx.Put(0, key, Meta{}, []byte("value")); err != nil {
 		t.Fatal(err)
 	}

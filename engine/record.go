@@ -375,3 +375,27 @@ func elementValue(b, head, subkey []byte, valueLen int) (value []byte, ok bool) 
 	}
 	return b[n-valueLen : n : n], true
 }
+
+// putValue is the same for a head put with a value alone, whose place in the record
+// follows from the lengths: so that the processor asks for all of the record at once,
+// not for what the first bytes of it say is next. The flags and the tag may be any.
+func putValue(b []byte, space uint32, key []byte, valueLen int) (value []byte, ok bool) {
+	var room [maxPutHead]byte
+	head := binary.AppendUvarint(room[:0], uint64(space))
+	head = binary.AppendUvarint(head, uint64(len(key)))
+	head = binary.AppendUvarint(head, uint64(valueLen))
+	at := putHeadAt + len(head)
+	n := at + len(key) + valueLen
+	if n > len(b) || crc32.Checksum(b[4:n], castagnoli) != binary.LittleEndian.Uint32(b) || b[4] != byte(kindPut) || b[5] != 0 ||
+		string(b[putHeadAt:at]) != string(head) || string(b[at:at+len(key)]) != string(key) {
+		return nil, false
+	}
+	return b[n-valueLen : n : n], true
+}
+
+const (
+	// putHeadAt is where the numbers of a head put begin, and maxPutHead the most that
+	// they take.
+	putHeadAt  = 4 + 1 + 1 + 1
+	maxPutHead = 5 + 5 + 5
+)

@@ -97,6 +97,46 @@ func TestRecordCorruption(t *testing.T) {
 	}
 }
 
+// TestPutValue: what finds a value without decoding agrees with what decodes.
+func TestPutValue(t *testing.T) {
+	for _, r := range []record{
+		{kind: kindPut, key: []byte("key"), value: []byte("a value")},
+		{kind: kindPut, tag: 9, space: 1<<32 - 1, key: bytes.Repeat([]byte("k"), 200), value: bytes.Repeat([]byte("v"), 20_000)},
+		{kind: kindPut, space: 1, key: []byte{}, value: []byte{}},
+	} {
+		b := append(appendRecord(nil, &r), "what follows"...)
+		n := len(b) - len("what follows")
+		if value, ok := putValue(b, r.space, r.key, len(r.value)); !ok || !bytes.Equal(value, r.value) || cap(value) != len(value) {
+			t.Errorf("value of %d bytes: found %v, %d bytes", len(r.value), ok, len(value))
+		}
+		if _, ok := putValue(b[:n-1], r.space, r.key, len(r.value)); ok {
+			t.Errorf("value of %d bytes: found in a record that is cut short", len(r.value))
+		}
+		if _, ok := putValue(b, r.space^1, r.key, len(r.value)); ok {
+			t.Errorf("value of %d bytes: found in another keyspace", len(r.value))
+		}
+		other := append([]byte("x"), r.key...)[:max(len(r.key), 1)]
+		if _, ok := putValue(b, r.space, other, len(r.value)); ok {
+			t.Errorf("value of %d bytes: found for another key", len(r.value))
+		}
+		if _, ok := putValue(b, r.space, r.key, len(r.value)+1); ok {
+			t.Errorf("value of %d bytes: found as one of another length", len(r.value))
+		}
+		for i := range n {
+			b[i] ^= 1 << (i % 8)
+			if _, ok := putValue(b, r.space, r.key, len(r.value)); ok {
+				t.Errorf("value of %d bytes: found though byte %d is wrong", len(r.value), i)
+			}
+			b[i] ^= 1 << (i % 8)
+		}
+	}
+	for _, r := range sampleRecords()[1:] {
+		if _, ok := putValue(appendRecord(nil, &r), r.space, r.key, len(r.value)); ok {
+			t.Errorf("%+v: taken for a put of a value alone", r)
+		}
+	}
+}
+
 func TestFrameHeader(t *testing.T) {
 	want := frameHeader{flags: frameMerged, payloadLen: 12345, baseSeq: 1 << 60, knownSynced: 99}
 	salted := saltCRC(7)

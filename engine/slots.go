@@ -1,6 +1,9 @@
 package engine
 
-import "unsafe"
+import (
+	"bytes"
+	"unsafe"
+)
 
 // slotTable holds the entries of the keys of one shard of one keyspace, and the
 // keys: entry and key together in one cell, so that who has the slot is one cache
@@ -147,6 +150,16 @@ func (t *slotTable) key(slot uint32) []byte {
 		return t.long[words[0]].bytes
 	}
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), len(words)*4)[:n:n]
+}
+
+// hasKey reports whether the key of a slot in use is key.
+func (t *slotTable) hasKey(slot uint32, key []byte) bool {
+	words := t.cells.words(slot)
+	if misc := words[cellMisc]; misc>>keyLenShift&keyLenMask == uint32(len(key)) &&
+		misc&(uint32(cellExpireRoom)<<flagsShift) == 0 && 0 < len(key) && len(key) <= maxSlotKey {
+		return string(unsafe.Slice((*byte)(unsafe.Pointer(&words[cellWords])), len(key))) == string(key)
+	}
+	return bytes.Equal(t.key(slot), key)
 }
 
 // alloc takes an unused slot for key, which it copies. Its entry is zero. expires

@@ -12,7 +12,7 @@ import (
 // putWithoutAck commits value without waiting for the disk.
 func putWithoutAck(t *testing.T, db *DB, key string, value []byte) uint64 {
 	t.Helper()
-	tx := db.beginKey([]byte(key))
+	tx := db.BeginKey([]byte(key), true)
 	if err := tx.Put(0, []byte(key), Meta{}, value); err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ type warmBench struct {
 
 func (w *warmBench) put(b *testing.B, key []byte) {
 	b.Helper()
-	tx := w.db.beginKey(key)
+	tx := w.db.BeginKey(key, true)
 	err := tx.Put(0, key, Meta{}, w.value)
 	if err == nil {
 		w.seq, err = tx.Commit()
