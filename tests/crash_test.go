@@ -90,10 +90,19 @@ func (c *crasher) cycle(n int) {
 		time.Sleep(time.Duration(c.rnd.IntN(20_000)) * time.Microsecond) // the moment of the kill
 		s.kill()
 	}
+	c.letWrite(n, func() {
+		time.Sleep(time.Duration(c.rnd.IntN(300_000)) * time.Microsecond) // the moment of the kill
+		c.srv.kill()
+	})
+}
+
+// letWrite starts the server, checks what it has, and lets the writers and merges go
+// while end runs, which kills it. It reports whether it came so far.
+func (c *crasher) letWrite(n int, end func()) bool {
 	c.srv = startIn(c.t, ours, c.dir, c.args...)
 	c.check(n)
 	if c.t.Failed() {
-		return
+		return false
 	}
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
@@ -101,8 +110,7 @@ func (c *crasher) cycle(n int) {
 		wg.Go(func() { w.run(c.srv.addr, stop) })
 	}
 	wg.Go(func() { c.mergeNow(c.srv.addr, stop) })
-	time.Sleep(time.Duration(c.rnd.IntN(300_000)) * time.Microsecond) // the moment of the kill
-	c.srv.kill()
+	end()
 	close(stop)
 	wg.Wait()
 	for _, w := range c.writers {
@@ -110,6 +118,7 @@ func (c *crasher) cycle(n int) {
 			c.t.Errorf("cycle %d: the writer of database %d: %v", n, w.db, w.err)
 		}
 	}
+	return true
 }
 
 // mergeNow asks for a merge again and again.

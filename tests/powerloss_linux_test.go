@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -92,30 +91,19 @@ func (d *loopDisk) run(name string, args ...string) {
 // cut runs the server and its writers for a moment and then has the disk as it would
 // be without power.
 func (d *loopDisk) cut(c *crasher, n int) {
-	c.srv = startIn(c.t, ours, c.dir, c.args...)
-	c.check(n)
-	if c.t.Failed() {
+	var image []byte
+	if !c.letWrite(n, func() {
+		time.Sleep(time.Duration(c.rnd.IntN(2_000_000)) * time.Microsecond) // the moment of the cut
+		if err := c.srv.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+			c.t.Fatal(err)
+		}
+		image = d.still()
+		c.srv.kill()
+	}) {
 		return
 	}
-	var wg sync.WaitGroup
-	stop := make(chan struct{})
-	for _, w := range c.writers {
-		wg.Go(func() { w.run(c.srv.addr, stop) })
-	}
-	wg.Go(func() { c.mergeNow(c.srv.addr, stop) })
-	time.Sleep(time.Duration(c.rnd.IntN(2_000_000)) * time.Microsecond) // the moment of the cut
-	if err := c.srv.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		c.t.Fatal(err)
-	}
-	image := d.still()
-	c.srv.kill()
-	close(stop)
-	wg.Wait()
-	for _, w := range c.writers {
-		if w.err != nil {
-			c.t.Errorf("cut %d: the writer of database %d: %v", n, w.db, w.err)
-		}
-		if c.args[1] != "always" {
+	if c.args[1] != "always" {
+		for _, w := range c.writers {
 			w.acked = 0 // a suffix may be lost
 		}
 	}
