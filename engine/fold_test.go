@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -103,26 +102,12 @@ func TestCrashInFold(t *testing.T) {
 	x.close()
 	x.opt.MergeDeadBytes = 1 << 40
 	x.open()
-	crashed := 0
-	x.m.setHook(func(c memCall) memFault {
-		if !c.op.changes() {
-			return memFault{}
-		}
-		crashed++
-		for _, mode := range crashModes {
-			y := *x
-			y.m = x.m.imageLocked(mode, rand.New(rand.NewPCG(uint64(c.n), 1)))
-			y.open()
-			y.wantAll(state)
-			y.close()
-		}
-		return memFault{}
-	})
 	before := x.db.Stats().DataFiles
-	if err := x.db.mergeIfDue(); err != nil {
-		t.Fatal(err)
-	}
-	x.m.setHook(nil)
+	crashed := x.crashAtEveryChange(func() {
+		if err := x.db.mergeIfDue(); err != nil {
+			t.Fatal(err)
+		}
+	}, func(y *trusted, _ string) { y.wantAll(state) })
 	if after := x.db.Stats().DataFiles; after > 3 || before < 30 || crashed < 10 {
 		t.Errorf("%d files became %d, with %d crash points", before, after, crashed)
 	}
