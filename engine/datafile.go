@@ -316,7 +316,8 @@ func wantedValue(b []byte, d *dataFile, offset int64, w *want) ([]byte, error) {
 		if value, ok := putValue(b, uint32(w.id), w.key, w.valueLen); ok {
 			return value, nil
 		}
-	} else if w.kind == kindElemPut {
+	}
+	if w.kind == kindElemPut {
 		var room [maxElementHead]byte
 		head := appendElementHead(room[:0], w.id, len(w.key), w.valueLen)
 		if value, ok := elementValue(b, head, w.key, w.valueLen); ok {
