@@ -323,7 +323,7 @@ func patterns(t *testing.T, s *server) {
 
 func randomBytes(t *testing.T, s *server) {
 	t.Helper()
-	g := gen{Rand: newRand(t)}
+	g := newGen(seedOf(t, "BITKV_TEST_SEED"), 0)
 	for range 300 {
 		var in []byte
 		for range 1 + g.IntN(5) {

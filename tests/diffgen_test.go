@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
-	"testing"
 )
 
 // gen makes boundary-biased random commands. Nothing it makes depends on when it
@@ -472,12 +471,4 @@ func (g gen) broken(args []string) []string {
 	}
 	out[0] = g.cased(out[0])
 	return out
-}
-
-// newRand returns a generator with a seed of its own, which it prints.
-func newRand(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
 }
