@@ -12,8 +12,9 @@ import (
 // end is known: what would need more room is refused with ErrDiskLimit, before
 // anything is changed; transactions that only delete, and merges, which give room
 // back, are not. Room that is reserved for the log counts as taken, so that the
-// limit is that of the disk and not of the bytes in use; a merge may go over it by
-// what it copies, until it removes what it copied from.
+// limit is that of the disk and not of the bytes in use. A merge copies no more at a
+// time than the limit leaves, or RESERVE has room for, before it removes what it
+// copied from; if that is enough for no file, it copies one file, beyond the limit.
 
 // ErrDiskLimit is returned for a write when the directory takes as much of the
 // disk as DB.SetMaxDisk allows. Deleting and merging go on.

@@ -94,6 +94,72 @@ func TestDiskLimitStartsMerges(t *testing.T) {
 	waitFor(t, "there is room again", func() bool { return db.Put([]byte("k"), make([]byte, 1000)) == nil })
 }
 
+// TestMergeHeedsTheDiskLimit: a merge of files that are half dead takes no more at a
+// time than the limit leaves, and if that is too little for any, one file's worth.
+func TestMergeHeedsTheDiskLimit(t *testing.T) {
+	const fileBytes, keys = 1 << 20, 8000
+	for _, tt := range []struct {
+		name       string
+		leaves     int64 // what the limit leaves
+		beyond     int64 // by how much it may be exceeded, at most
+		leastSteps int
+	}{
+		{"all at once", 64 << 20, 0, 1},
+		{"one or two at a time", 3 * fileBytes / 2, 0, 3},
+		{"one at a time, beyond it", 0, 3 * fileBytes / 4, 5},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			db := mustOpen(t, t.TempDir(), Options{DataFileBytes: fileBytes, MergeDeadBytes: -1, ScrubInterval: -1, NoPreallocate: true})
+			defer mustClose(t, db)
+			value := func(i int) string { return strings.Repeat(fmt.Sprint(i%10), 1000) }
+			for i := range keys {
+				if err := db.Put(fmt.Appendf(nil, "key:%06d", i), []byte(value(i))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i := 0; i < keys; i += 2 {
+				if err := db.Delete(fmt.Appendf(nil, "key:%06d", i)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := db.rotateAndSeal(); err != nil { // as Merge does; hint files are written
+				t.Fatal(err)
+			}
+			db.keepReserve()
+			db.disk.look(0)
+			limit := db.DiskUsed() + tt.leaves
+			db.SetMaxDisk(limit)
+			steps, most := 0, int64(0)
+			db.merge.step = func(s mergeStep) {
+				if s == stepCopied {
+					db.disk.look(0)
+					most = max(most, db.DiskUsed())
+					steps++
+				}
+			}
+			if err := db.Merge(t.Context(), 0.1); err != nil {
+				t.Fatalf("Merge: %v", err)
+			}
+			if most > limit+tt.beyond {
+				t.Errorf("%d bytes were on the disk, %d more than the limit, want at most %d", most, most-limit, tt.beyond)
+			}
+			if steps < tt.leastSteps {
+				t.Errorf("%d groups, want %d or more", steps, tt.leastSteps)
+			}
+			db.disk.look(0)
+			if n := db.DiskUsed(); n > keys*1000*6/10+fileBytes {
+				t.Errorf("%d bytes are on the disk after it", n)
+			}
+			for i := range keys {
+				got, err := db.Get(fmt.Appendf(nil, "key:%06d", i))
+				if i%2 == 0 && !errors.Is(err, ErrNotFound) || i%2 == 1 && (err != nil || string(got) != value(i)) {
+					t.Fatalf("key %d: %.20q, %v", i, got, err)
+				}
+			}
+		})
+	}
+}
+
 // While larger writes are refused and small ones are taken, the limit is reached, and
 // the log says so once. It never says more than one thing in ten seconds.
 func TestDiskLimitIsSaidOnce(t *testing.T) {

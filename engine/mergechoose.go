@@ -211,11 +211,11 @@ func (db *DB) foldable(all []mergeCandidate) []*dataFile {
 	if len(files) == 0 {
 		return nil
 	}
-	free, err := db.opt.FS.FreeBytes(db.dir)
+	room, _, err := db.mergeRoom()
 	if err != nil {
 		return nil // a merge that must be says so
 	}
-	if _, rest := db.takeGroup(files, free); len(rest) > 0 {
+	if _, rest := db.takeGroup(files, room); len(rest) > 0 {
 		return nil
 	}
 	return files
@@ -289,26 +289,60 @@ func (db *DB) takePiece(todo []*dataFile, free int64) (group, rest []*dataFile) 
 // disk has room for their live records twice, which drops the most tombstones;
 // else those that need the least room. free is what is free on the disk.
 func (db *DB) takeGroup(todo []*dataFile, free int64) (group, rest []*dataFile) {
-	need := func(f *dataFile) int64 {
-		// A record that stands alone costs a frame header in the new file.
-		records := f.records.Load() * (f.live.Load() + f.tombstoneBytes()) / max(f.total.Load(), 1)
-		return f.live.Load() + f.tombstoneBytes() + frameHeaderBytes*records + fileHeaderBytes + footerBytes
-	}
 	// Some room has to stay for the MANIFEST, hint files and the active file.
 	free -= db.reserveSize() / 8
 	var all int64
 	for _, f := range todo {
-		all += need(f)
+		all += f.mergeNeed()
 	}
 	if all <= free {
 		return todo, nil
 	}
 	rest = slices.Clone(todo)
-	slices.SortStableFunc(rest, func(a, b *dataFile) int { return cmp.Compare(need(a), need(b)) })
-	for len(rest) > 0 && need(rest[0]) <= free {
-		free -= need(rest[0])
+	slices.SortStableFunc(rest, func(a, b *dataFile) int { return cmp.Compare(a.mergeNeed(), b.mergeNeed()) })
+	for len(rest) > 0 && rest[0].mergeNeed() <= free {
+		free -= rest[0].mergeNeed()
 		group = append(group, rest[0])
 		rest = rest[1:]
 	}
 	return group, rest
+}
+
+// mergeNeed is about how many bytes a merge of the file writes.
+func (d *dataFile) mergeNeed() int64 {
+	// A record that stands alone costs a frame header in the new file.
+	records := d.records.Load() * (d.live.Load() + d.tombstoneBytes()) / max(d.total.Load(), 1)
+	return d.live.Load() + d.tombstoneBytes() + frameHeaderBytes*records + fileHeaderBytes + footerBytes
+}
+
+// mergeRoom returns how many bytes a merge may write before it gives any back, and
+// how many are free on the disk, which is the same if there is no limit on disk use
+// (DB.SetMaxDisk).
+func (db *DB) mergeRoom() (room, free int64, err error) {
+	if free, err = db.opt.FS.FreeBytes(db.dir); err != nil {
+		return 0, 0, err
+	}
+	room = free
+	if limit := db.disk.limit.Load(); limit != 0 {
+		db.disk.look(0)
+		room = min(room, max(limit-db.disk.estimate(), 0))
+	}
+	return room, free, nil
+}
+
+// takeBeyondLimit takes off todo the file that needs the least of those that give
+// room back, if the disk has room for it; the limit on disk use leaves too little for
+// any. Without this, a directory of large files that is at its limit would stay so,
+// whatever is deleted.
+func (db *DB) takeBeyondLimit(todo []*dataFile, free int64) (group, rest []*dataFile) {
+	least := -1
+	for i, f := range todo {
+		if f.live.Load()+f.tombstoneBytes() < f.total.Load() && (least < 0 || f.mergeNeed() < todo[least].mergeNeed()) {
+			least = i
+		}
+	}
+	if least < 0 || todo[least].mergeNeed() > free-db.reserveSize()/8 {
+		return nil, todo
+	}
+	return []*dataFile{todo[least]}, slices.Delete(slices.Clone(todo), least, least+1)
 }

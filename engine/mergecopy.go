@@ -49,13 +49,13 @@ type merger struct {
 // whatever becomes of the next.
 func (m *merger) runGroups(todo []*dataFile) error {
 	for len(todo) > 0 {
-		free, err := m.db.opt.FS.FreeBytes(m.db.dir)
+		room, free, err := m.db.mergeRoom()
 		if err != nil {
 			return err
 		}
 		done := m.done
-		m.group, todo = m.nextGroup(todo, free)
-		err = fmt.Errorf("%w: %d bytes are not enough to merge any file", ErrNoSpace, free)
+		m.group, todo = m.nextGroup(todo, room)
+		err = fmt.Errorf("%w: %d bytes are not enough to merge any file", ErrNoSpace, room)
 		if len(m.group) > 0 {
 			err = m.runGroup()
 		}
@@ -63,6 +63,12 @@ func (m *merger) runGroups(todo []*dataFile) error {
 			// Also if the log took the room that there was meanwhile.
 			m.fromReserve, m.done = true, done
 			if m.group, todo = m.db.takeGroup(append(m.group, todo...), m.db.reserveSize()); len(m.group) > 0 {
+				err = m.runGroup()
+			}
+		}
+		if errors.Is(err, ErrNoSpace) && len(m.group) == 0 && room < free {
+			m.fromReserve = false
+			if m.group, todo = m.db.takeBeyondLimit(todo, free); len(m.group) > 0 {
 				err = m.runGroup()
 			}
 		}

@@ -53,8 +53,8 @@ func (db *DB) makeReserve() (held bool, err error) {
 			return false, err
 		}
 	}
-	free, err := fs.FreeBytes(db.dir)
-	if err != nil || free < 4*size {
+	room, _, err := db.mergeRoom()
+	if err != nil || room < 4*size {
 		return false, err
 	}
 	f, err := fs.Create(name)
