@@ -8,7 +8,6 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"time"
 )
 
 // Backup writes a consistent copy, as of some moment during the call, into dir,
@@ -31,7 +30,7 @@ func (db *DB) Backup(ctx context.Context, dir string) error {
 		return err
 	}
 	defer leave()
-	b := &backup{db: db, ctx: ctx, dir: dir, started: time.Now()}
+	b := &backup{db: db, ctx: ctx, dir: dir}
 	if err := b.run(); err != nil {
 		return fmt.Errorf("engine: backup: %w", err)
 	}
@@ -40,16 +39,14 @@ func (db *DB) Backup(ctx context.Context, dir string) error {
 
 // backup is one run of Backup.
 type backup struct {
-	db      *DB
-	ctx     context.Context
-	dir     string
-	started time.Time
+	db  *DB
+	ctx context.Context
+	dir string
 
-	state       manifestState
-	files       []*dataFile // of state, each acquired
-	done, total int64
-	reported    time.Time
-	made        []string // names in dir, to be removed if the backup fails
+	state    manifestState
+	files    []*dataFile // of state, each acquired
+	progress progress
+	made     []string // names in dir, to be removed if the backup fails
 }
 
 func (b *backup) run() (err error) {
@@ -111,6 +108,7 @@ func (b *backup) snapshot() error {
 	b.state.clean = true
 	b.state.counters.raise(db.countersNow())
 	set := db.files.Load()
+	b.progress.begin("backup", 0, db.opt.Progress)
 	for _, n := range slices.Sorted(maps.Keys(b.state.files)) {
 		f := set.get(n)
 		if !b.state.files[n].sealed || f == nil {
@@ -119,7 +117,7 @@ func (b *backup) snapshot() error {
 		}
 		f.acquire()
 		b.files = append(b.files, f)
-		b.total += b.state.files[n].size
+		b.progress.total += b.state.files[n].size
 	}
 	return nil
 }
@@ -148,7 +146,7 @@ func (b *backup) copyAll() error {
 	if err := m.close(); err != nil {
 		return err
 	}
-	b.report(true)
+	b.progress.end()
 	return fsys.SyncDir(filepath.Dir(filepath.Clean(b.dir)))
 }
 
@@ -161,8 +159,7 @@ func (b *backup) take(name string, size int64) error {
 	b.made = append(b.made, name)
 	err := b.db.opt.FS.Link(from, to)
 	if err == nil {
-		b.done += size
-		b.report(false)
+		b.progress.add(size, 0)
 		return nil
 	}
 	if isNotExist(err) {
@@ -170,8 +167,7 @@ func (b *backup) take(name string, size int64) error {
 	}
 	return copyFile(b.ctx, b.db.opt.FS, from, to, func(n int) {
 		if size > 0 {
-			b.done += int64(n)
-			b.report(false)
+			b.progress.add(int64(n), 0)
 		}
 	})
 }
@@ -219,17 +215,4 @@ func (b *backup) cleanUp() error {
 		errs = append(errs, removeIfExists(b.db.opt.FS, filepath.Join(b.dir, name)))
 	}
 	return errors.Join(errs...)
-}
-
-func (b *backup) report(last bool) {
-	now := time.Now()
-	if b.db.opt.Progress == nil || !last && now.Sub(b.reported) < mergeReport {
-		return
-	}
-	b.reported = now
-	p := Progress{Work: "backup", DoneBytes: b.done, TotalBytes: b.total}
-	if b.done > 0 {
-		p.ETA = time.Duration(float64(now.Sub(b.started)) * float64(b.total-b.done) / float64(b.done))
-	}
-	b.db.opt.Progress(p)
 }

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"time"
 )
 
 // Problem is one piece of damage that Check found.
@@ -69,7 +68,7 @@ func Check(fsys FS, dir string, progress func(Progress)) (*CheckReport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: check: %w", err)
 	}
-	c := &checker{fs: fsys, dir: dir, names: names, report: &CheckReport{}, progress: progress, started: time.Now()}
+	c := &checker{fs: fsys, dir: dir, names: names, report: &CheckReport{}, fn: progress}
 	if err := c.run(); err != nil {
 		return nil, fmt.Errorf("engine: check: %w", err)
 	}
@@ -82,10 +81,8 @@ type checker struct {
 	dir      string
 	names    []string
 	report   *CheckReport
-	progress func(Progress)
-	started  time.Time
-	reported time.Time
-	total    int64
+	fn       func(Progress)
+	progress progress
 	keepOpen bool // run leaves the data files open, for Repair
 
 	uuid   [16]byte
@@ -127,8 +124,9 @@ func (c *checker) run() error {
 	}
 	c.marked, c.markedEnd = readSyncMark(c.fs, c.dir, c.uuid)
 	c.results = map[uint32]*fileCheck{}
+	c.progress.begin("check", 0, c.fn)
 	for _, n := range slices.Sorted(maps.Keys(c.state.files)) {
-		c.total += c.state.files[n].size
+		c.progress.total += c.state.files[n].size
 	}
 	next := c.state.counters.logEnd
 	for _, n := range slices.Sorted(maps.Keys(c.state.files)) {
@@ -306,7 +304,7 @@ func (c *checker) damage(r *fileCheck, err error) bool {
 // sealed file everything bad is damage; in the log, judgeTail decides.
 func (c *checker) scan(r *fileCheck, limit int64) error {
 	f := r.file
-	done := c.report.Bytes
+	done := c.progress.done.Load()
 	for at := int64(fileHeaderBytes); at < limit; {
 		from := at
 		end, reason, err := f.scanFrames(at, limit, func(fr *frame) error {
@@ -314,7 +312,7 @@ func (c *checker) scan(r *fileCheck, limit int64) error {
 				r.footer = fr.offset
 				return errFooter
 			}
-			c.tell(done + fr.offset)
+			c.progress.set(done + fr.end())
 			return r.frame(fr)
 		})
 		if end > from {
@@ -510,18 +508,4 @@ func (c *checker) checkOthers() {
 	slices.SortStableFunc(c.report.Problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset))
 	})
-}
-
-// tell reports progress, a few times a second.
-func (c *checker) tell(done int64) {
-	now := time.Now()
-	if c.progress == nil || now.Sub(c.reported) < mergeReport {
-		return
-	}
-	c.reported = now
-	p := Progress{Work: "check", DoneBytes: done, TotalBytes: max(c.total, done)}
-	if done > 0 {
-		p.ETA = time.Duration(float64(now.Sub(c.started)) * float64(p.TotalBytes-done) / float64(done))
-	}
-	c.progress(p)
 }

@@ -13,8 +13,8 @@ import (
 // edit, with its offset, of a data file, a hint file or a MANIFEST; what SYNCED
 // says; what RESERVE and LOCK are. Damage is printed where it is, and the dump
 // goes on behind it; the error is then a CorruptError for the first of it.
-// A nil fsys is the operating system's.
-func Dump(fsys FS, name string, w io.Writer) error {
+// A nil fsys is the operating system's; progress may be nil.
+func Dump(fsys FS, name string, w io.Writer, progress func(Progress)) error {
 	if fsys == nil {
 		fsys = OSFS()
 	}
@@ -39,7 +39,9 @@ func Dump(fsys FS, name string, w io.Writer) error {
 	}
 	out := bufio.NewWriter(w)
 	d := &dumper{w: out, fs: fsys, dir: filepath.Dir(name), name: filepath.Base(name), file: f, size: size}
+	d.progress.begin("dump "+d.name, size, progress)
 	d.run(b)
+	d.progress.end()
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("engine: dump: %w", err)
 	}
@@ -75,6 +77,8 @@ type dumper struct {
 	size    int64
 	corrupt *CorruptError // the first
 	err     error
+
+	progress progress
 }
 
 func (d *dumper) printf(format string, args ...any) {
@@ -168,6 +172,7 @@ func (d *dumper) zeros(from, to int64) bool {
 }
 
 func (d *dumper) frame(fr *frame, h fileHeader, meta fileMeta) error {
+	d.progress.set(fr.offset)
 	if fr.flags&frameFooter != 0 {
 		b := make([]byte, footerBytes)
 		if err := readFull(d.file, b, fr.offset); err != nil {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // processors is how many goroutines load at a time.
@@ -160,34 +159,4 @@ func (p *feeder) frame(fr *frame) error {
 		}, seq, offset)
 		return nil
 	})
-}
-
-// progress tells Options.Progress how far a load is, a few times a second.
-type progress struct {
-	fn      func(Progress)
-	started time.Time
-	total   int64
-
-	done atomic.Int64
-	keys atomic.Int64
-	last atomic.Int64 // when it was last told, in nanoseconds since started
-}
-
-const progressInterval = 250 * time.Millisecond
-
-func (p *progress) add(bytes, keys int64) {
-	done, n := p.done.Add(bytes), p.keys.Add(keys)
-	if p.fn == nil {
-		return
-	}
-	since := time.Since(p.started)
-	last := p.last.Load()
-	if since-time.Duration(last) < progressInterval || !p.last.CompareAndSwap(last, int64(since)) {
-		return
-	}
-	r := Progress{Work: "load", DoneBytes: done, TotalBytes: p.total, Keys: n}
-	if done > 0 {
-		r.ETA = time.Duration(float64(since) * float64(p.total-done) / float64(done))
-	}
-	p.fn(r)
 }

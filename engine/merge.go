@@ -219,6 +219,7 @@ func (db *DB) mergeFiles(ctx context.Context, choose func() mergeChoice) error {
 	for _, f := range todo {
 		m.total += f.meta.dataEnd
 	}
+	m.progress.begin("merge", m.total, db.opt.Progress)
 	m.report()
 	err := m.runGroups(todo)
 	db.keepReserve()

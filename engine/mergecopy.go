@@ -17,8 +17,6 @@ const (
 	mergeBatchBytes = 512 << 10
 	// mergeFrameBytes bounds a run of records that share a frame.
 	mergeFrameBytes = 64 << 10
-	// mergeReport is the shortest time between two reports of progress.
-	mergeReport = 250 * time.Millisecond
 )
 
 // merger is one run of a merge.
@@ -30,7 +28,7 @@ type merger struct {
 	apart   bool // see mergeChoice
 
 	done, total int64 // bytes of the inputs
-	reported    time.Time
+	progress    progress
 	reclaimed   int64
 
 	// Of the group that is being merged:
@@ -347,20 +345,8 @@ func (m *merger) unlist() error {
 
 // report tells Options.Progress and Stats how far the merge is.
 func (m *merger) report() {
-	now := time.Now()
-	if now.Sub(m.reported) < mergeReport {
-		return
-	}
-	m.reported = now
 	m.db.merge.progress(m.done, m.total)
-	if m.db.opt.Progress == nil {
-		return
-	}
-	p := Progress{Work: "merge", DoneBytes: m.done, TotalBytes: m.total}
-	if m.done > 0 {
-		p.ETA = time.Duration(float64(now.Sub(m.started)) * float64(m.total-m.done) / float64(m.done))
-	}
-	m.db.opt.Progress(p)
+	m.progress.set(m.done)
 }
 
 // mergeOutput is a new file that is being written.

@@ -108,7 +108,7 @@ type Options struct {
 
 // Progress is how far a long piece of work is.
 type Progress struct {
-	// Work is "load", "merge" or "backup".
+	// Work is "load", "merge", "backup", "check" (of Repair, too) or "dump" and a name.
 	Work string
 	// DoneBytes of TotalBytes have been handled.
 	DoneBytes, TotalBytes int64

@@ -259,7 +259,7 @@ func (db *DB) load() (ld *loader, tails []logTail, err error) {
 // then the others in order.
 func (db *DB) loadFiles(ld *loader) (tails []logTail, err error) {
 	var sealed, open []*loadFile
-	ld.progress.fn, ld.progress.started = db.opt.Progress, time.Now()
+	ld.progress.begin("load", 0, db.opt.Progress)
 	for _, d := range db.files.Load().all() {
 		f := &loadFile{dataFile: d, lowest: d.meta.minSeq}
 		ld.files = append(ld.files, f)

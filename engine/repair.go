@@ -58,7 +58,7 @@ func repair(fsys FS, dir string, progress func(Progress)) (report *RepairReport,
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	c := &checker{fs: fsys, dir: dir, names: names, report: &CheckReport{}, progress: progress, started: time.Now()}
+	c := &checker{fs: fsys, dir: dir, names: names, report: &CheckReport{}, fn: progress}
 	r := &repairer{c: c, report: &RepairReport{Found: c.report}, aside: filepath.Join(dir, quarantineName)}
 	c.keepOpen = true
 	if err := c.run(); err != nil {

@@ -216,7 +216,7 @@ func TestDumpPrintsEveryFile(t *testing.T) {
 		found := false
 		for _, name := range x.names(want.suffix) {
 			var out bytes.Buffer
-			if err := Dump(x.m, filepath.Join(crashDir, name), &out); err != nil {
+			if err := Dump(x.m, filepath.Join(crashDir, name), &out, nil); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 			found = found || strings.Contains(out.String(), want.text)
@@ -228,7 +228,7 @@ func TestDumpPrintsEveryFile(t *testing.T) {
 	name := x.names(dataSuffix)[0]
 	x.damage(name, func(b []byte) []byte { b[100] ^= 1; return b })
 	var out bytes.Buffer
-	if err := Dump(x.m, filepath.Join(crashDir, name), &out); !errors.Is(err, ErrCorrupt) {
+	if err := Dump(x.m, filepath.Join(crashDir, name), &out, nil); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("dump of a damaged file: got %v, want ErrCorrupt", err)
 	}
 	if !strings.Contains(out.String(), "DAMAGE") || !strings.Contains(out.String(), "footer") {
@@ -240,7 +240,7 @@ func TestDumpOfAnyBytesDoesNotPanic(t *testing.T) {
 	corruptSuite(t, func(c *corruptCase, _ uint64) {
 		c.eachDamage(31, func(what, file string, img *memFS) {
 			var out bytes.Buffer
-			if err := Dump(img, filepath.Join(crashDir, file), &out); err != nil && !errors.Is(err, ErrCorrupt) {
+			if err := Dump(img, filepath.Join(crashDir, file), &out, nil); err != nil && !errors.Is(err, ErrCorrupt) {
 				c.t.Errorf("%s: %v", what, err)
 			}
 		})

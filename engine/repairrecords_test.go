@@ -320,7 +320,7 @@ func TestDumpOfFilesWithoutRecords(t *testing.T) {
 	x := newTrusted(t, nil)
 	dump := func(name string) (string, error) {
 		var out bytes.Buffer
-		err := Dump(x.m, filepath.Join(crashDir, name), &out)
+		err := Dump(x.m, filepath.Join(crashDir, name), &out, nil)
 		return out.String(), err
 	}
 	if out, err := dump(syncMarkName); err != nil || !strings.Contains(out, "says nothing") {

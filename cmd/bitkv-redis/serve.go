@@ -186,7 +186,7 @@ func (s *service) forceOnSecondSignal(began time.Time, exit func(code int)) {
 // open opens the data as the configuration says.
 func (s *service) open() (*types.Store, error) {
 	cfg := s.config.Load()
-	due := everySecond()
+	loading, working := pace{every: everySecond}, pace{every: everyTenthOnly}
 	return types.Open(cfg.Dir, types.Options{
 		Engine: engine.Options{
 			DataFileBytes:  cfg.DataFileSize,
@@ -201,13 +201,13 @@ func (s *service) open() (*types.Store, error) {
 			ScrubInterval:  time.Duration(zeroMeansOff(cfg.ScrubSec)) * time.Second,
 			Logger:         s.log,
 			Progress: func(pr engine.Progress) {
-				if pr.Work != "load" {
-					return
-				}
-				s.server.Loading(pr)
-				if due() {
-					s.log.Info("loading", "percent", percent(pr.DoneBytes, pr.TotalBytes), "keys", pr.Keys,
-						"eta", pr.ETA.Round(time.Second))
+				if pr.Work == "load" {
+					s.server.Loading(pr)
+					if loading.due(pr, time.Now()) {
+						s.log.Info("loading", progressFields(pr)...)
+					}
+				} else if working.due(pr, time.Now()) {
+					s.log.Info(pr.Work+" goes on", progressFields(pr)...)
 				}
 			},
 		},

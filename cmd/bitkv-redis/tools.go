@@ -10,9 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -86,7 +84,11 @@ func (p *process) check(c *cli.Context) error {
 	if err := isDatabase(args[0]); err != nil {
 		return err
 	}
-	report, err := engine.Check(nil, args[0], p.progress())
+	var report *engine.CheckReport
+	err = p.watch(func(progress func(engine.Progress)) (err error) {
+		report, err = engine.Check(nil, args[0], progress)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -106,7 +108,11 @@ func (p *process) repair(c *cli.Context) error {
 	if err := isDatabase(args[0]); err != nil {
 		return err
 	}
-	report, err := engine.Repair(nil, args[0], p.progress())
+	var report *engine.RepairReport
+	err = p.watch(func(progress func(engine.Progress)) (err error) {
+		report, err = engine.Repair(nil, args[0], progress)
+		return err
+	})
 	if err != nil {
 		return dirError(args[0], err)
 	}
@@ -166,9 +172,20 @@ func (p *process) dump(c *cli.Context) error {
 			_, e := fmt.Fprintf(out, "# %s\n", name)
 			err = errors.Join(err, e)
 		}
-		err = errors.Join(err, engine.Dump(nil, name, out))
+		err = errors.Join(err, p.watchDump(func(progress func(engine.Progress)) error {
+			return engine.Dump(nil, name, out, progress)
+		}))
 	}
 	return errors.Join(err, out.Flush())
+}
+
+// watchDump is watch, unless what is printed goes to a terminal: that shows how far it
+// is.
+func (p *process) watchDump(fn func(func(engine.Progress)) error) error {
+	if isTerminal(p.stdout) {
+		return fn(nil)
+	}
+	return p.watch(fn)
 }
 
 // backup is "backup".
@@ -243,17 +260,19 @@ func (p *process) withDatabase(c *cli.Context, dir string, fn func(*engine.DB) e
 	}
 	level := new(slog.LevelVar)
 	level.Set(slog.LevelWarn)
-	db, err := engine.Open(dir, engine.Options{
-		Spaces:         c.Int("databases"),
-		MergeDeadBytes: -1,
-		MergeRateBytes: -1,
-		Logger:         newLogger(p.stderr, "redis", level),
-		Progress:       p.progress(),
+	return p.watch(func(progress func(engine.Progress)) error {
+		db, err := engine.Open(dir, engine.Options{
+			Spaces:         c.Int("databases"),
+			MergeDeadBytes: -1,
+			MergeRateBytes: -1,
+			Logger:         newLogger(p.stderr, "redis", level),
+			Progress:       progress,
+		})
+		if err != nil {
+			return dirError(dir, err)
+		}
+		return errors.Join(fn(db), db.Close())
 	})
-	if err != nil {
-		return dirError(dir, err)
-	}
-	return errors.Join(fn(db), db.Close())
 }
 
 // isDatabase refuses what is no data directory, so that no tool makes one. What
@@ -288,29 +307,4 @@ func dataBytes(dir string) (sum int64, err error) {
 		sum += info.Size()
 	}
 	return sum, nil
-}
-
-// progress shows a person at a terminal, once a second, how far a tool is.
-func (p *process) progress() func(engine.Progress) {
-	if !isTerminal(p.stderr) {
-		return nil
-	}
-	due := everySecond()
-	return func(pr engine.Progress) {
-		if due() {
-			p.report(fmt.Sprintf("%s: %d%% of %d bytes, %v left",
-				pr.Work, percent(pr.DoneBytes, pr.TotalBytes), pr.TotalBytes, pr.ETA.Round(time.Second)))
-		}
-	}
-}
-
-// everySecond returns a function that is true once a second, from the first
-// second on, for whichever goroutine calls it first.
-func everySecond() func() bool {
-	var last atomic.Int64 // nanoseconds since start
-	start := time.Now()
-	return func() bool {
-		now, before := time.Since(start).Nanoseconds(), last.Load()
-		return now-before >= int64(time.Second) && last.CompareAndSwap(before, now)
-	}
 }
