@@ -234,38 +234,10 @@ func (c *Collection) Rank(subkey []byte) (int, bool) {
 	return c.main.rank(c.sortKey(subkey), subkey)
 }
 
-// Ascend calls fn for the elements from subkey on, whether that exists or not,
-// in ascending order, until fn returns false. A nil subkey is before the first.
-func (c *Collection) Ascend(subkey []byte, fn func(e Element) bool) {
-	i := 0
-	if subkey != nil {
-		i, _ = c.Rank(subkey)
-	}
-	c.AscendAt(i, fn)
-}
-
-// Descend calls fn for the elements from subkey down, whether that exists or
-// not, in descending order, until fn returns false. A nil subkey is after the
-// last.
-func (c *Collection) Descend(subkey []byte, fn func(e Element) bool) {
-	i := c.Len() - 1
-	if subkey != nil {
-		var found bool
-		if i, found = c.Rank(subkey); !found {
-			i--
-		}
-	}
-	c.DescendAt(i, fn)
-}
-
-// AscendAt is Ascend from a position.
+// AscendAt calls fn for the elements from position i on, in ascending order, until fn
+// returns false.
 func (c *Collection) AscendAt(i int, fn func(e Element) bool) {
 	c.main.ascend(i, func(_ uint64, ref uint32) bool { return fn(c.element(ref)) })
-}
-
-// DescendAt is Descend from a position.
-func (c *Collection) DescendAt(i int, fn func(e Element) bool) {
-	c.main.descend(i, func(_ uint64, ref uint32) bool { return fn(c.element(ref)) })
 }
 
 // AscendHash calls fn for the elements whose hash is at least from, in ascending
@@ -292,37 +264,9 @@ func (c *Collection) RankScore(value, subkey []byte) (int, bool) {
 	return c.score.rank(scoreKey(inlineLocation(value)), subkey)
 }
 
-// AscendScore is Ascend in the order by value and subkey. A nil value is before
-// the first element. REQUIRES: OrderScore.
-func (c *Collection) AscendScore(value, subkey []byte, fn func(e Element) bool) {
-	i := 0
-	if value != nil {
-		i, _ = c.RankScore(value, subkey)
-	}
-	c.AscendScoreAt(i, fn)
-}
-
-// DescendScore is Descend in the order by value and subkey. A nil value is after
-// the last element. REQUIRES: OrderScore.
-func (c *Collection) DescendScore(value, subkey []byte, fn func(e Element) bool) {
-	i := c.Len() - 1
-	if value != nil {
-		var found bool
-		if i, found = c.RankScore(value, subkey); !found {
-			i--
-		}
-	}
-	c.DescendScoreAt(i, fn)
-}
-
-// AscendScoreAt is AscendScore from a position.
+// AscendScoreAt is AscendAt in the order by value and subkey. REQUIRES: OrderScore.
 func (c *Collection) AscendScoreAt(i int, fn func(e Element) bool) {
 	c.score.ascend(i, func(_ uint64, ref uint32) bool { return fn(c.element(ref)) })
-}
-
-// DescendScoreAt is DescendScore from a position.
-func (c *Collection) DescendScoreAt(i int, fn func(e Element) bool) {
-	c.score.descend(i, func(_ uint64, ref uint32) bool { return fn(c.element(ref)) })
 }
 
 // Value returns the value of an element that the keydir holds itself, which is

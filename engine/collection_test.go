@@ -166,10 +166,9 @@ func (m *collectionModel) check(t failer, c *Collection, from []byte) {
 	if ok {
 		upTo++
 	}
-	checkWalk(t, "Ascend from nil", m.elements, func(fn func(Element) bool) { c.Ascend(nil, fn) })
-	checkWalk(t, "Ascend", m.elements[i:], func(fn func(Element) bool) { c.Ascend(from, fn) })
-	checkWalk(t, "Descend from nil", reversed(m.elements), func(fn func(Element) bool) { c.Descend(nil, fn) })
-	checkWalk(t, "Descend", reversed(m.elements[:upTo]), func(fn func(Element) bool) { c.Descend(from, fn) })
+	checkWalk(t, "AscendAt 0", m.elements, func(fn func(Element) bool) { c.AscendAt(0, fn) })
+	checkWalk(t, "AscendAt", m.elements[i:], func(fn func(Element) bool) { c.AscendAt(i, fn) })
+	checkWalk(t, "Down from the last", reversed(m.elements), cursorWalk(c.Down(c.Len()-1)))
 	checkWalk(t, "Up", m.elements[i:], cursorWalk(c.Up(i)))
 	checkWalk(t, "Down", reversed(m.elements[:upTo]), cursorWalk(c.Down(upTo-1)))
 	if m.order != OrderBytes {
@@ -212,10 +211,9 @@ func (m *collectionModel) checkScore(t failer, c *Collection, from []byte) {
 	}
 	checkWalk(t, "UpScore", byScore[i:], cursorWalk(c.UpScore(i)))
 	checkWalk(t, "DownScore", reversed(byScore[:upTo]), cursorWalk(c.DownScore(upTo-1)))
-	checkWalk(t, "AscendScore from nil", byScore, func(fn func(Element) bool) { c.AscendScore(nil, nil, fn) })
-	checkWalk(t, "AscendScore", byScore[i:], func(fn func(Element) bool) { c.AscendScore(value[:], from, fn) })
-	checkWalk(t, "DescendScore from nil", reversed(byScore), func(fn func(Element) bool) { c.DescendScore(nil, nil, fn) })
-	checkWalk(t, "DescendScore", reversed(byScore[:upTo]), func(fn func(Element) bool) { c.DescendScore(value[:], from, fn) })
+	checkWalk(t, "AscendScoreAt 0", byScore, func(fn func(Element) bool) { c.AscendScoreAt(0, fn) })
+	checkWalk(t, "AscendScoreAt", byScore[i:], func(fn func(Element) bool) { c.AscendScoreAt(i, fn) })
+	checkWalk(t, "DownScore from the last", reversed(byScore), cursorWalk(c.DownScore(c.Len()-1)))
 }
 
 // checkTree checks what countedTree says of its nodes, and its memory count.
@@ -427,7 +425,7 @@ func TestCollectionReadersTogether(t *testing.T) {
 					t.Errorf("element %d is gone", i)
 				}
 			}
-			c.Ascend(nil, func(Element) bool { return true })
+			c.AscendAt(0, func(Element) bool { return true })
 		})
 	}
 	wg.Wait()

@@ -237,19 +237,3 @@ func (t *countedTree) ascend(position int, fn func(key uint64, ref uint32) bool)
 		}
 	}
 }
-
-// descend calls fn for the elements from a position down, until fn returns false.
-func (t *countedTree) descend(position int, fn func(key uint64, ref uint32) bool) {
-	if t.size == 0 || position < 0 {
-		return
-	}
-	var p treePath
-	for t.searchAt(&p, min(position, t.size-1)); p.leaf != nil; t.prevLeaf(&p) {
-		keys, refs := p.leaf.keys(), p.leaf.refs()
-		for i := p.place; i >= 0; i-- {
-			if !fn(keys[i], refs[i]) {
-				return
-			}
-		}
-	}
-}

@@ -31,7 +31,15 @@ func TestCountedTreeCollisions(t *testing.T) {
 			}
 			var up, down []uint32
 			tree.ascend(0, func(_ uint64, ref uint32) bool { up = append(up, ref); return true })
-			tree.descend(len(model)-1, func(_ uint64, ref uint32) bool { down = append(down, ref); return true })
+			var p treePath
+			if len(model) > 0 {
+				tree.searchAt(&p, len(model)-1)
+			}
+			for ; p.leaf != nil; tree.prevLeaf(&p) {
+				for i := p.place; i >= 0; i-- {
+					down = append(down, p.leaf.refs()[i])
+				}
+			}
 			slices.Reverse(down)
 			if !slices.Equal(up, down) || !slices.EqualFunc(up, model, func(ref uint32, want item) bool { return ref == want.ref }) {
 				t.Fatalf("%d keys: %d elements: %d on the way up, %d on the way down", keys, len(model), len(up), len(down))

@@ -1,8 +1,8 @@
 package engine
 
 // Cursor walks over the elements of a collection from a position, in one of its
-// orders, up or down. It is what AscendAt and the like do for whoever visits many
-// elements and has room for one: nothing is copied on the way. It is valid until
+// orders, up or down. It is what AscendAt does for whoever visits many elements
+// and has room for one: nothing is copied on the way. It is valid until
 // the collection is written, and for one goroutine.
 type Cursor struct {
 	c    *Collection

@@ -159,7 +159,7 @@ func readHead(tx *Tx, h *Head) (modelHead, error) {
 		return head, nil
 	}
 	head.order, head.elements = c.ID().Order(), map[string]string{}
-	c.Ascend(nil, func(e Element) bool {
+	c.AscendAt(0, func(e Element) bool {
 		value, err = tx.AppendElementValue(nil, &e)
 		if err != nil {
 			return false

@@ -426,9 +426,6 @@ func (tx *Tx) end() {
 	db.txs.Put(tx)
 }
 
-// Wrote reports whether the transaction has made any change so far.
-func (tx *Tx) Wrote() bool { return tx.records > 0 }
-
 // WithShard calls fn with shard i locked: as the transaction has it locked, or,
 // if it does not hold it, read-locked for the length of the call. This is how
 // a walk over all keys holds one lock at a time.
@@ -447,9 +444,6 @@ func (tx *Tx) WithShard(i int, fn func()) {
 	}()
 	fn()
 }
-
-// Holds reports whether the transaction holds shard i from Begin on.
-func (tx *Tx) Holds(i int) bool { return tx.set.Has(i) }
 
 // reading returns a shard that the transaction may read.
 func (tx *Tx) reading(i int) *shard {

@@ -79,9 +79,6 @@ func (w *Watcher) Watch(tx *Tx, key []byte) {
 // Len is the number of watched keys.
 func (w *Watcher) Len() int { return len(w.watches) }
 
-// Watching reports whether any key is watched.
-func (w *Watcher) Watching() bool { return len(w.watches) > 0 }
-
 // AddKeys adds the shards of the watched keys to the set that EXEC locks.
 func (w *Watcher) AddKeys(set *ShardSet) {
 	for _, x := range w.watches {

@@ -83,7 +83,7 @@ func TestWatch(t *testing.T) {
 			}
 			w.Unwatch()
 			s.set(0, "k", "2")
-			if s.isDirty(w) || w.Watching() {
+			if s.isDirty(w) || w.Len() != 0 {
 				t.Error("still watching after Unwatch")
 			}
 		})
