@@ -30,16 +30,15 @@ func pair(key, element string) string {
 	return fmt.Sprintf("*2\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(key), key, len(element), element)
 }
 
-// noneWaiting checks that nothing is left of those that waited.
+// noneWaiting waits until nothing is left of those that waited: a client that is
+// killed is not blocked any more before it has left the lists of who waits.
 func (s *testServer) noneWaiting(t *testing.T) {
 	t.Helper()
 	s.waitBlocked(t, 0)
 	if n := s.handovers.n.Load(); n != 0 || len(s.handovers.list) != 0 {
 		t.Errorf("%d handovers are left", n)
 	}
-	if n := s.store.Waiting(); n != 0 {
-		t.Errorf("%d keys are waited for still", n)
-	}
+	eventually(t, "no key is waited for", func() bool { return s.store.Waiting() == 0 })
 }
 
 // TestServiceOrder: first come, first served, over several pushes.
