@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 // How loading uses all processors, and their caches.
@@ -95,6 +96,11 @@ func (c *loadChunk) add(r *loadRecord, seq uint64, offset int64) {
 	h[24], h[25], h[26], h[27] = byte(r.kind), r.flags, r.tag, words
 	n += copy(b[n:], r.key)
 	c.buf = c.buf[:from+n]
+	// Records go to some hundred chunks in turn: too many for the processor to foresee
+	// which line of which it has to fetch next.
+	if ahead := from + n + cacheLineBytes; ahead < cap(c.buf) {
+		prefetch(unsafe.Pointer(&c.buf[:cap(c.buf)][ahead]))
+	}
 }
 
 // next takes the first record off b, which is not empty. r.key points into b.
