@@ -3,6 +3,7 @@ package engine
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // loader fills the keydir from the records of the data files, which may come in
@@ -42,10 +43,11 @@ type loader struct {
 	hintless      sync.Mutex  // guards following
 	hintlessFiles []*dataFile // whose hint files have to be made
 
-	progress progress
-	maxSeq   atomic.Uint64
-	maxColl  atomic.Uint64
-	maxSpace atomic.Uint32
+	progress   progress
+	replayTook time.Duration // of the log files that were not sealed
+	maxSeq     atomic.Uint64
+	maxColl    atomic.Uint64
+	maxSpace   atomic.Uint32
 }
 
 // loadFile is a data file, as far as the loader is concerned.

@@ -112,11 +112,28 @@ func TestB11TornTailIsCutAndLogged(t *testing.T) {
 	if !strings.Contains(log.String(), "torn tail") || !strings.Contains(log.String(), "bytes=20") {
 		t.Errorf("the log does not say that 20 bytes were cut:\n%s", &log)
 	}
+	if n := strings.Count(log.String(), "was not closed"); n != 1 || !strings.Contains(log.String(), "files=1 records=1 bytes=40 cut_bytes=20 took=") {
+		t.Errorf("the log does not say once what was recovered:\n%s", &log)
+	}
 	x.put("k2", "value")
 	x.crash(crashKill)
 	x.want("k", "value")
 	x.want("k2", "value")
 	x.close()
+}
+
+// An orderly stop is not taken for another one, nor is a new database.
+func TestOrderlyStopIsNotRecovered(t *testing.T) {
+	var log bytes.Buffer
+	x := newTrusted(t, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	x.put("k", "value")
+	x.close()
+	x.open()
+	x.want("k", "value")
+	x.close()
+	if strings.Contains(log.String(), "was not closed") {
+		t.Errorf("the log tells of a recovery:\n%s", &log)
+	}
 }
 
 func TestB12DamageInTheMiddleIsRefused(t *testing.T) {
