@@ -88,6 +88,7 @@ type Tx struct {
 	lastSlot    uint32 // its slot: it stays the key's until the transaction ends
 	miss        missedKey
 	begun       begunKey
+	hint        Hint
 	buf         []byte // room for a frame header, then the records
 	records     uint64
 	tombstones  int64 // how many of the records are tombstones
@@ -103,6 +104,18 @@ type Tx struct {
 	popped []expiryItem  // scratch of Expired
 	run    valueRun      // of ReadMany
 	fetch  *Fetch        // what must not be waited for is noted here; nil: it is waited for
+}
+
+// Hint tells the transaction where Warm has found the key that it is about, which
+// spares it another walk down the index. What came true meanwhile, or of which key
+// it was, does not matter: a hint that is wrong does nothing.
+func (tx *Tx) Hint(h Hint) { tx.hint = h }
+
+// hinted returns the slot of key if the hint says it. The key in the slot is the
+// proof: what is in a table's slots is in its index.
+func (tx *Tx) hinted(t *table, key []byte) (slot uint32, ok bool) {
+	slot = uint32(tx.hint) - 1
+	return slot, tx.hint != 0 && t.slots.used(slot) && string(t.slots.key(slot)) == string(key)
 }
 
 // missedKey is the key that Find, in a shard held for writing, looked for last in
@@ -195,7 +208,7 @@ func (db *DB) BeginKey(key []byte, write bool) *Tx {
 func (db *DB) begin(write bool) *Tx {
 	tx := db.txs.Get().(*Tx)
 	tx.write, tx.ended, tx.onlyDeletes = write, false, true
-	tx.begun.len = -1
+	tx.begun.len, tx.hint = -1, 0
 	if write && cap(tx.buf) == 0 {
 		tx.buf = make([]byte, frameHeaderBytes, 512)
 	}
@@ -477,7 +490,11 @@ func (tx *Tx) Find(space int, key []byte, h *Head) bool {
 		return false
 	}
 	if !tx.write || !tx.set.Has(n) {
-		if slot, ok := t.index.get(key); ok {
+		slot, ok := tx.hinted(t, key)
+		if !ok {
+			slot, ok = t.index.get(key)
+		}
+		if ok {
 			return tx.db.headInto(h, t, slot)
 		}
 		*h = Head{}
@@ -485,14 +502,17 @@ func (tx *Tx) Find(space int, key []byte, h *Head) bool {
 	}
 	slot, ok := tx.lastSlot, tx.isLast(t, key)
 	if !ok {
+		slot, ok = tx.hinted(t, key)
+	}
+	if !ok {
 		if slot, ok = t.index.find(key, &tx.miss.place); !ok {
 			tx.miss.note(t, key)
 			*h = Head{}
 			return false
 		}
 		tx.miss.table = nil
-		tx.lastTable, tx.lastSlot = t, slot
 	}
+	tx.lastTable, tx.lastSlot = t, slot
 	return tx.db.headInto(h, t, slot)
 }
 

@@ -33,16 +33,36 @@ type warmKey struct {
 // for as well, where they are in memory (for what is only replaced that would be
 // wasted). It pays from about 4 keys on. It does not allocate. A goroutine may call
 // it while it has a transaction open.
-func (db *DB) Warm(space int, keys [][]byte, values bool) {
+//
+// hints, of the length of keys or nil, gets what Tx.Hint takes of each key.
+func (db *DB) Warm(space int, keys [][]byte, values bool, hints []Hint) {
 	if db.opt.Index != IndexART {
+		clear(hints)
 		return
 	}
 	var group [warmGroup]warmKey
 	for len(keys) > 0 {
 		n := min(len(keys), warmGroup)
 		db.warmGroup(space, keys[:n], group[:n], values)
+		if hints != nil {
+			for i := range group[:n] {
+				hints[i] = group[i].hint()
+			}
+			hints = hints[n:]
+		}
 		keys = keys[n:]
 	}
+}
+
+// Hint is where Warm has found a key, or may have; 0: nowhere.
+type Hint uint32
+
+// hint is where the walk down has ended. Whoever uses it looks whether that is so still.
+func (w *warmKey) hint() Hint {
+	if w.ref&artLeaf == 0 {
+		return 0
+	}
+	return Hint(w.ref.slot() + 1)
 }
 
 // warmGroup is Warm for as many keys as group has places. A shard may be locked

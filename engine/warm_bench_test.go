@@ -62,7 +62,7 @@ func (w *warmBench) run(b *testing.B, size int, put, warm bool) {
 			keys[j] = shardedKey(keys[j], rnd.IntN(w.n))
 		}
 		if warm {
-			w.db.Warm(0, keys, !put)
+			w.db.Warm(0, keys, !put, nil)
 		}
 		for _, key := range keys {
 			if put {

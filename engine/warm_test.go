@@ -46,10 +46,10 @@ func TestWarm(t *testing.T) {
 			keys := append(append([][]byte{}, there...), missing...)
 			rand.New(rand.NewPCG(1, 2)).Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 			for n := range 40 {
-				db.Warm(0, keys[:n], n%2 == 0)
+				db.Warm(0, keys[:n], n%2 == 0, nil)
 			}
-			db.Warm(1, keys, true)
-			if got := testing.AllocsPerRun(10, func() { db.Warm(0, keys, true) }); got != 0 {
+			db.Warm(1, keys, true, nil)
+			if got := testing.AllocsPerRun(10, func() { db.Warm(0, keys, true, nil) }); got != 0 {
 				t.Errorf("%v allocations, want 0", got)
 			}
 			if got := db.Len(0); got != len(there) {
@@ -97,10 +97,10 @@ func TestWarmBesideWriters(t *testing.T) {
 	if err := tx.Put(0, keys[0], Meta{}, nil); err != nil {
 		t.Fatal(err)
 	}
-	db.Warm(0, keys, true)
+	db.Warm(0, keys, true, nil)
 	tx.Rollback()
 	tx = db.Begin(&set, false)
-	db.Warm(0, keys, true)
+	db.Warm(0, keys, true, nil)
 	tx.Rollback()
 
 	var writers, warmers sync.WaitGroup
@@ -111,7 +111,7 @@ func TestWarmBesideWriters(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				db.Warm(0, keys, true)
+				db.Warm(0, keys, true, nil)
 			}
 		}
 	})
@@ -133,4 +133,64 @@ func TestWarmBesideWriters(t *testing.T) {
 	writers.Wait()
 	close(stop)
 	warmers.Wait()
+}
+
+// What a transaction finds does not depend on its hint: neither if that is right, nor
+// if it is of another key, of a slot that is unused or of none, or of another keyspace.
+func TestHint(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), Options{Shards: 2, Spaces: 2})
+	defer mustClose(t, db)
+	there, missing := warmTestKeys()
+	for i, key := range there {
+		if err := db.Put(key, fmt.Appendf(nil, "a longer value %d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys := append(append([][]byte{}, there...), missing...)
+	hints := make([]Hint, len(keys))
+	db.Warm(0, keys, false, hints)
+	for i, hint := range hints[:len(there)] {
+		if hint == 0 {
+			t.Fatalf("no hint for key %d", i)
+		}
+	}
+	find := func(space, i int, hint Hint, write bool) {
+		t.Helper()
+		tx := db.BeginKey(keys[i], write)
+		defer tx.Rollback()
+		tx.Hint(hint)
+		for range 2 {
+			h, ok := tx.Get(space, keys[i])
+			if want := space == 0 && i < len(there); ok != want {
+				t.Fatalf("key %d with hint %d, write %v: found %v, want %v", i, hint, write, ok, want)
+			}
+			if !ok {
+				continue
+			}
+			if got, err := tx.AppendValue(nil, &h); err != nil || string(got) != fmt.Sprintf("a longer value %d", i) {
+				t.Fatalf("key %d with hint %d, write %v: %q, %v", i, hint, write, got, err)
+			}
+		}
+	}
+	for _, write := range []bool{false, true} {
+		for i := range keys {
+			for _, hint := range []Hint{hints[i], hints[(i+1)%len(keys)], 0, 1, 1<<31 - 1, 1<<32 - 1} {
+				find(0, i, hint, write)
+				find(1, i, hint, write)
+			}
+		}
+	}
+	// A key that was deleted is not found in the slot that it had, whoever has it now.
+	gone := there[0]
+	if err := db.Delete(gone); err != nil {
+		t.Fatal(err)
+	}
+	for _, write := range []bool{false, true} {
+		tx := db.BeginKey(gone, write)
+		tx.Hint(hints[0])
+		if h, ok := tx.Get(0, gone); ok {
+			t.Errorf("a deleted key was found: %+v", h)
+		}
+		tx.Rollback()
+	}
 }

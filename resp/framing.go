@@ -3,6 +3,8 @@ package resp
 import (
 	"bytes"
 	"fmt"
+
+	"bitkv/types"
 )
 
 // Framing: finding whole commands in the bytes of a connection that may be
@@ -80,6 +82,8 @@ type framer struct {
 
 	ahead       []aheadCommand // the commands at pos, if they have been parsed already
 	aheadLimits frameLimits    // by which they were
+	aheadHints  *[aheadKeys]types.Hint
+	hint        types.Hint // of the first key of the command that next returned
 
 	row    *command // of the last whole command, if it was looked up
 	args   [][]byte // of the last whole command
@@ -98,11 +102,14 @@ type span struct{ at, len int }
 func (f *framer) next(lim frameLimits) (bool, error) {
 	if len(f.ahead) > 0 && f.aheadLimits == lim {
 		cmd := &f.ahead[0]
-		f.row, f.args, f.pos = cmd.row, cmd.args, cmd.end
+		f.row, f.args, f.pos, f.hint = cmd.row, cmd.args, cmd.end, 0
+		if cmd.key >= 0 {
+			f.hint = f.aheadHints[cmd.key]
+		}
 		f.ahead = f.ahead[1:]
 		return true, nil
 	}
-	f.row, f.ahead = nil, nil
+	f.row, f.ahead, f.hint = nil, nil, 0
 	for f.pos < len(f.buf) {
 		if !f.multibulk && f.buf[f.pos] != '*' {
 			whole, err := f.nextInline()

@@ -1,5 +1,7 @@
 package resp
 
+import "bitkv/types"
+
 // Looking ahead. Commands that have arrived together are parsed together before
 // the first of them runs, so that what the keydir holds for their keys can be
 // brought into the processor's caches for all of them at once (engine.DB.Warm):
@@ -25,6 +27,7 @@ type aheadCommand struct {
 	row  *command // nil: it names nothing
 	args [][]byte // views of the query buffer
 	end  int      // where in the query buffer it ends
+	key  int      // its first key is that one of lookahead.keys; -1: none is
 }
 
 // lookahead is room for such commands, of one client or of several.
@@ -32,9 +35,10 @@ type lookahead struct {
 	table *commandTable
 	cmds  []aheadCommand
 	args  [][]byte
-	keys  [][]byte // that are worth warming
-	db    int      // of keys
-	write bool     // one of the commands writes
+	keys  [][]byte              // that are worth warming
+	hints [aheadKeys]types.Hint // where the keys are, by their place in keys
+	db    int                   // of keys
+	write bool                  // one of the commands writes
 }
 
 // reset makes room. Commands that framers have not run yet stay good.
@@ -42,14 +46,16 @@ func (l *lookahead) reset() {
 	if cap(l.args) > 4*aheadArgs {
 		l.args = nil
 	}
+	clear(l.hints[:len(l.keys)])
 	l.cmds, l.args, l.keys, l.write = l.cmds[:0], l.args[:0], l.keys[:0], false
 }
 
-// addKeys notes the keys of a command.
-func (l *lookahead) addKeys(cmd *command, args [][]byte) {
+// addKeys notes the keys of a command. It returns the place of the first one, or -1.
+func (l *lookahead) addKeys(cmd *command, args [][]byte) (place int) {
 	if cmd == nil || cmd.first == 0 {
-		return
+		return -1
 	}
+	place = -1
 	l.write = l.write || cmd.flags&flagWrite != 0
 	last := cmd.last
 	if last < 0 {
@@ -57,11 +63,14 @@ func (l *lookahead) addKeys(cmd *command, args [][]byte) {
 	}
 	last = min(last, len(args)-1)
 	for i := cmd.first; i <= last && len(l.keys) < aheadKeys; i += cmd.step {
-		if n := len(l.keys); n > 0 && string(l.keys[n-1]) == string(args[i]) {
-			continue
+		if n := len(l.keys); n == 0 || string(l.keys[n-1]) != string(args[i]) {
+			l.keys = append(l.keys, args[i])
 		}
-		l.keys = append(l.keys, args[i])
+		if place < 0 {
+			place = len(l.keys) - 1
+		}
 	}
+	return place
 }
 
 // full reports that no more commands shall be added before these have run.
@@ -74,7 +83,7 @@ func (l *lookahead) warm(s *Server) {
 		return
 	}
 	if store := s.loadedStore(); store != nil && store.Size(l.db) >= leastWarmSize {
-		store.Warm(l.db, l.keys, !l.write)
+		store.Warm(l.db, l.keys, !l.write, l.hints[:len(l.keys)])
 	}
 }
 
@@ -103,13 +112,12 @@ func (f *framer) look(l *lookahead, lim frameLimits) {
 		l.args, pos = args, end
 		args = args[from:len(args):len(args)]
 		row, _ := l.table.lookup(args)
-		l.cmds = append(l.cmds, aheadCommand{row, args, end})
-		l.addKeys(row, args)
+		l.cmds = append(l.cmds, aheadCommand{row, args, end, l.addKeys(row, args)})
 		if l.full() {
 			break
 		}
 	}
-	f.ahead, f.aheadLimits = l.cmds[first:len(l.cmds):len(l.cmds)], lim
+	f.ahead, f.aheadLimits, f.aheadHints = l.cmds[first:len(l.cmds):len(l.cmds)], lim, &l.hints
 }
 
 // splitCommand appends the arguments of the command at pos to args and returns

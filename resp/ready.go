@@ -159,6 +159,7 @@ func (c *client) beginUnhanded(write bool) {
 func (c *client) beginKey(key []byte, write bool) bool {
 	store := c.srv.store
 	c.tx = store.BeginKey(key, write, c.db, c.nowMs())
+	c.tx.Hint(c.frame.hint)
 	if c.srv.handovers.n.Load() == 0 {
 		c.tx.NoWait(&c.cold.fetch)
 		return true

@@ -8,6 +8,9 @@ import "bitkv/engine"
 // ShardSet is what a transaction locks.
 type ShardSet = engine.ShardSet
 
+// Hint is where Store.Warm has found a key.
+type Hint = engine.Hint
+
 // SyncPolicy says when written records are forced to the disk.
 type SyncPolicy = engine.SyncPolicy
 

@@ -145,8 +145,11 @@ func (s *Store) AddKey(set *ShardSet, key []byte) { set.Add(s.eng.ShardOf(key)) 
 
 // Warm brings what the keydir holds for keys of a database into the caches of the
 // processor: for the keys of commands that come one after another at once. It
-// changes nothing. values says that the values will be read; see engine.DB.Warm.
-func (s *Store) Warm(db int, keys [][]byte, values bool) { s.eng.Warm(keySpace(db), keys, values) }
+// changes nothing. values says that the values will be read, and hints gets what
+// Tx.Hint takes; see engine.DB.Warm.
+func (s *Store) Warm(db int, keys [][]byte, values bool, hints []Hint) {
+	s.eng.Warm(keySpace(db), keys, values, hints)
+}
 
 // AddAll adds every shard to the set.
 func (s *Store) AddAll(set *ShardSet) { set.AddAll(s.eng.Shards()) }

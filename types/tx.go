@@ -88,6 +88,9 @@ func (tx *Tx) DB() int { return tx.db }
 // SetDB changes the database that later calls work on (SELECT inside EXEC).
 func (tx *Tx) SetDB(db int) { tx.db = db }
 
+// Hint tells the transaction where Store.Warm has found its key.
+func (tx *Tx) Hint(h Hint) { tx.eng.Hint(h) }
+
 // SetNoTouch makes accesses leave the access clocks alone (CLIENT NO-TOUCH).
 func (tx *Tx) SetNoTouch(on bool) { tx.noTouch = on }
 
