@@ -16,18 +16,19 @@ const (
 	recordDropped recordVerdict = 3 // a tombstone that hides nothing any more
 )
 
-// judgeRecord says what to do with the record at offset in f. No sequence number
-// below lowest is in a file outside of the merge.
-func (db *DB) judgeRecord(run *lockRun, f *dataFile, r *record, seq uint64, offset int64, lowest uint64) recordVerdict {
+// judgeRecord says what to do with a record of f. No sequence number below lowest is
+// in a file outside of the merge.
+func (db *DB) judgeRecord(run *lockRun, f *dataFile, it *mergeItem, lowest uint64) recordVerdict {
+	r, seq, offset := &it.r, it.seq, it.offset
 	switch r.kind {
 	case kindPut, kindExpire:
-		s := run.ofKey(r.key)
-		if c := s.findEntry(r.space, r.key); c != nil && headIs(c, r.kind, f, seq, makeLocation(f.number, offset)) {
+		s := run.ofPlace(it.place)
+		if c := s.findHinted(r.space, r.key, it.hint); c != nil && headIs(c, r.kind, f, seq, makeLocation(f.number, offset)) {
 			return recordLive
 		}
 	case kindTombstone:
-		s := run.ofKey(r.key)
-		if db.spaceExists(r.space) && s.findEntry(r.space, r.key) == nil {
+		s := run.ofPlace(it.place)
+		if db.spaceExists(r.space) && s.findHinted(r.space, r.key, it.hint) == nil {
 			return tombstoneVerdict(seq, lowest)
 		}
 	case kindElemPut, kindElemTombstone:
@@ -93,12 +94,18 @@ func elementIs(e *element, f *dataFile, seq uint64, at location) bool {
 
 // findEntry returns the entry of a key that exists in the keyspace with an
 // internal number, or nil. REQUIRES: the shard is locked.
-func (s *shard) findEntry(space uint32, key []byte) *cell {
+func (s *shard) findEntry(space uint32, key []byte) *cell { return s.findHinted(space, key, 0) }
+
+// findHinted is findEntry with a hint where the key is.
+func (s *shard) findHinted(space uint32, key []byte, hint Hint) *cell {
 	t := s.tableOf(space)
 	if t == nil {
 		return nil
 	}
-	slot, ok := t.index.get(key)
+	slot, ok := t.hinted(hint, key)
+	if !ok {
+		slot, ok = t.index.get(key)
+	}
 	if !ok {
 		return nil
 	}

@@ -33,6 +33,13 @@ func (l *lockRun) ofKey(key []byte) *shard {
 	return s
 }
 
+// ofPlace is ofKey for a key whose shard is known: it is that of mergeItem.place.
+func (l *lockRun) ofPlace(place uint16) *shard {
+	s := &l.db.shards[place-1]
+	l.enter(s)
+	return s
+}
+
 // collection locks the shard of a collection, for one record, if there is one.
 func (l *lockRun) collection(id CollectionID) *Collection {
 	if l.coll != nil && l.coll.id == id && l.count < lockRunRecords {
@@ -91,8 +98,8 @@ func (l *lockRun) leave() {
 
 const (
 	// mergeJudgeBytes and mergeJudgeRecords bound what a merge judges at once.
-	mergeJudgeBytes   = 128 << 10
-	mergeJudgeRecords = 1024
+	mergeJudgeBytes   = 256 << 10
+	mergeJudgeRecords = 2048
 )
 
 // mergeBatch is records of one file, in order, that a merge has read and not
@@ -101,6 +108,7 @@ const (
 type mergeBatch struct {
 	items []mergeItem
 	buf   []byte
+	order []*mergeItem // in which they are judged
 }
 
 // mergeItem is a record of a batch.
@@ -110,6 +118,8 @@ type mergeItem struct {
 	seq     uint64
 	offset  int64
 	verdict recordVerdict
+	place   uint16 // noShardPlace, or the number of the shard of its key, +1
+	hint    Hint   // where the key is
 }
 
 // reset makes the batch empty.
@@ -148,12 +158,79 @@ func (b *mergeBatch) add(r *record, raw []byte, seq uint64, offset int64) {
 	b.items = append(b.items, item)
 }
 
-// judge judges the records of a batch, which are of f.
+// judge judges the records of a batch, which are of f: those about the keys of one
+// shard after each other, so that its lock is taken once for them, and the keys are
+// looked up in step (see Warm). Each would be a chain of cache misses otherwise, and
+// there is one for every record that a merge reads.
 func (b *mergeBatch) judge(db *DB, f *dataFile, lowest uint64) {
 	run := lockRun{db: db}
 	defer run.leave()
+	b.sortByShard(db)
+	var group [warmGroup]warmKey
+	for rest := b.order; len(rest) > 0; {
+		n, place := 1, rest[0].place
+		for n < min(len(rest), len(group)) && rest[n].place == place {
+			n++
+		}
+		if place != noShardPlace && n > 1 {
+			run.find(rest[:n], group[:n])
+		}
+		for _, it := range rest[:n] {
+			it.verdict = db.judgeRecord(&run, f, it, lowest)
+		}
+		rest = rest[n:]
+	}
+}
+
+// noShardPlace is the place of records that are not about a key. It is before those of
+// the shards: these records are mostly of one collection or a few, in the order in
+// which they stand.
+const noShardPlace = 0
+
+// sortByShard puts the records in the order of their places, and otherwise leaves
+// them in theirs.
+func (b *mergeBatch) sortByShard(db *DB) {
+	var begins [MaxShards + 2]int
 	for i := range b.items {
 		it := &b.items[i]
-		it.verdict = db.judgeRecord(&run, f, &it.r, it.seq, it.offset, lowest)
+		it.place, it.hint = noShardPlace, 0
+		switch it.r.kind {
+		case kindPut, kindExpire, kindTombstone:
+			it.place = uint16(db.ShardOf(it.r.key)) + 1
+		case kindElemPut, kindElemTombstone, kindSpaceMap:
+		}
+		begins[it.place+1]++
+	}
+	for i := 1; i < len(begins); i++ {
+		begins[i] += begins[i-1]
+	}
+	if b.order == nil {
+		b.order = make([]*mergeItem, 0, mergeJudgeRecords)
+	}
+	b.order = b.order[:len(b.items)]
+	for i := range b.items {
+		it := &b.items[i]
+		b.order[begins[it.place]] = it
+		begins[it.place]++
+	}
+}
+
+// find looks up where the keys of records of one shard are, and leaves it locked.
+func (l *lockRun) find(items []*mergeItem, group []warmKey) {
+	s := &l.db.shards[items[0].place-1]
+	l.enter(s)
+	for i, it := range items {
+		w := &group[i]
+		*w = warmKey{key: it.r.key, table: s.tableOf(it.r.space)}
+		if w.table == nil {
+			continue
+		}
+		if x, ok := w.table.index.(*artIndex); ok {
+			w.index, w.ref = x, x.root
+		}
+	}
+	walkDown(group)
+	for i, it := range items {
+		it.hint = group[i].hint()
 	}
 }

@@ -113,9 +113,9 @@ func (tx *Tx) Hint(h Hint) { tx.hint = h }
 
 // hinted returns the slot of key if the hint says it. The key in the slot is the
 // proof: what is in a table's slots is in its index.
-func (tx *Tx) hinted(t *table, key []byte) (slot uint32, ok bool) {
-	slot = uint32(tx.hint) - 1
-	return slot, tx.hint != 0 && t.slots.used(slot) && string(t.slots.key(slot)) == string(key)
+func (t *table) hinted(h Hint, key []byte) (slot uint32, ok bool) {
+	slot = uint32(h) - 1
+	return slot, h != 0 && t.slots.used(slot) && string(t.slots.key(slot)) == string(key)
 }
 
 // missedKey is the key that Find, in a shard held for writing, looked for last in
@@ -490,7 +490,7 @@ func (tx *Tx) Find(space int, key []byte, h *Head) bool {
 		return false
 	}
 	if !tx.write || !tx.set.Has(n) {
-		slot, ok := tx.hinted(t, key)
+		slot, ok := t.hinted(tx.hint, key)
 		if !ok {
 			slot, ok = t.index.get(key)
 		}
@@ -502,7 +502,7 @@ func (tx *Tx) Find(space int, key []byte, h *Head) bool {
 	}
 	slot, ok := tx.lastSlot, tx.isLast(t, key)
 	if !ok {
-		slot, ok = tx.hinted(t, key)
+		slot, ok = t.hinted(tx.hint, key)
 	}
 	if !ok {
 		if slot, ok = t.index.find(key, &tx.miss.place); !ok {

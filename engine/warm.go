@@ -82,15 +82,7 @@ func (db *DB) warmGroup(space int, keys [][]byte, group []warmKey, values bool) 
 		w.index = w.table.index.(*artIndex)
 		w.ref = w.index.root
 	}
-	for going := true; going; {
-		going = false
-		for i := range group {
-			if w := &group[i]; w.ref != 0 && w.ref&artLeaf == 0 {
-				w.step()
-				going = true
-			}
-		}
-	}
+	walkDown(group)
 	if values {
 		files := db.files.Load()
 		for i := range group {
@@ -102,6 +94,19 @@ func (db *DB) warmGroup(space int, keys [][]byte, group []warmKey, values bool) 
 	for i := range group {
 		if w := &group[i]; w.table != nil {
 			db.shards[w.shard].mu.RUnlock()
+		}
+	}
+}
+
+// walkDown walks the keys of a group down in step, as far as they go.
+func walkDown(group []warmKey) {
+	for going := true; going; {
+		going = false
+		for i := range group {
+			if w := &group[i]; w.ref != 0 && w.ref&artLeaf == 0 {
+				w.step()
+				going = true
+			}
 		}
 	}
 }
