@@ -34,7 +34,7 @@
 //	tx*.go         transactions: Tx, and its writes, elements and keyspaces
 //	keydir*.go     the index of keys; slots.go, slotmap.go, entry.go: their entries
 //	arena.go       the memory that entries and the nodes of the index lie in; chunklists.go: its chunks with room
-//	warm.go        many look-ups made ready together; prefetch_*: the instruction for it
+//	warm*.go       many look-ups made ready together; prefetch_*: the instruction for it
 //	sample.go      keys at random, for eviction
 //	collection.go  the elements of one key; countedtree.go, treechange.go, treenode.go and
 //	               cells.go below it, cursor.go walks, finder.go looks many up, readmany.go reads many values

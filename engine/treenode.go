@@ -54,7 +54,12 @@ func (l *treeLeaf) keys() []uint64 {
 
 // refs returns the references of the leaf's elements.
 func (l *treeLeaf) refs() []uint32 {
-	return unsafe.Slice((*uint32)(unsafe.Add(unsafe.Pointer(l), treeLeafHead+8*uintptr(l.room))), l.n)
+	return unsafe.Slice((*uint32)(unsafe.Add(unsafe.Pointer(l), l.refAt(0))), l.n)
+}
+
+// refAt is where in the block the reference at a place is.
+func (l *treeLeaf) refAt(place int) uintptr {
+	return treeLeafHead + 8*uintptr(l.room) + 4*uintptr(place)
 }
 
 // insert puts an element in. REQUIRES: there is room.
@@ -183,13 +188,7 @@ func lowerBound(keys []uint64, key uint64) int {
 // lowerBoundNear is lowerBound of keys that are spread evenly from low to high:
 // where one of them is can be told from how high it is, but for a few places.
 func lowerBoundNear(keys []uint64, key, low, high uint64) int {
-	place := 0
-	switch {
-	case key >= high:
-		place = len(keys)
-	case key > low:
-		place = min(int(float64(key-low)/float64(high-low)*float64(len(keys))), len(keys))
-	}
+	place := guessPlace(len(keys), key, low, high)
 	for place < len(keys) && keys[place] < key {
 		place++
 	}
@@ -197,6 +196,17 @@ func lowerBoundNear(keys []uint64, key, low, high uint64) int {
 		place--
 	}
 	return place
+}
+
+// guessPlace is about where key is among n keys that are spread evenly from low to high.
+func guessPlace(n int, key, low, high uint64) int {
+	switch {
+	case key >= high:
+		return n
+	case key > low:
+		return min(int(float64(key-low)/float64(high-low)*float64(n)), n)
+	}
+	return 0
 }
 
 // equalRun returns the end of the run of keys equal to key that begins at lo.

@@ -194,3 +194,51 @@ func TestHint(t *testing.T) {
 		tx.Rollback()
 	}
 }
+
+// WarmElements goes where a search goes, for elements that are there and those that
+// are not, changes nothing, and does not allocate.
+func TestWarmElements(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), Options{})
+	defer mustClose(t, db)
+	key, none := []byte("collection"), []byte("none")
+	for _, order := range []Order{OrderHash, OrderScore, OrderBytes} {
+		var subkeys [][]byte
+		tx := db.BeginKey(key, true)
+		c := tx.NewCollection(order)
+		for i := range 2 * leastWarmElements {
+			subkey := fmt.Appendf(nil, "element %d", i)
+			subkeys = append(subkeys, subkey)
+			if i%2 == 0 {
+				continue
+			}
+			if _, err := tx.PutElement(c, subkey, []byte("a value.")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := tx.PutCollection(0, key, Meta{}, c, nil); err != nil {
+			t.Fatal(err)
+		}
+		db.WarmElements(0, key, subkeys) // held for writing: nothing to be done
+		if _, err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		db.WarmElements(0, none, subkeys)
+		if got := testing.AllocsPerRun(1, func() { db.WarmElements(0, key, subkeys) }); got != 0 {
+			t.Errorf("%v allocations, want 0", got)
+		}
+		if got := c.Len(); got != leastWarmElements {
+			t.Errorf("%d elements after it, want %d", got, leastWarmElements)
+		}
+		if order == OrderBytes {
+			continue
+		}
+		group := make([]warmElement, len(subkeys))
+		c.warm(subkeys, group)
+		for i, w := range group {
+			var s spot
+			if c.search(&s, subkeys[i]); s.path.leaf != w.leaf || s.path.place != w.place {
+				t.Errorf("subkey %d is to be at place %d of %p, want %d of %p", i, w.place, w.leaf, s.path.place, s.path.leaf)
+			}
+		}
+	}
+}

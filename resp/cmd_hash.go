@@ -8,11 +8,11 @@ import (
 
 // hashBindings are the commands of hashes.
 var hashBindings = map[string]binding{
-	"hdel":         {run: cmdHDel},
-	"hexists":      {run: cmdHExists},
-	"hget":         {run: cmdHGet},
+	"hdel":         {run: cmdHDel, member: 2},
+	"hexists":      {run: cmdHExists, member: 2},
+	"hget":         {run: cmdHGet, member: 2},
 	"hgetall":      {run: cmdHGetAll},
-	"hincrby":      {run: cmdHIncrBy},
+	"hincrby":      {run: cmdHIncrBy, member: 2},
 	"hincrbyfloat": {run: cmdHIncrByFloat},
 	"hkeys":        {run: cmdHKeys},
 	"hlen":         {run: cmdHLen},
@@ -20,7 +20,7 @@ var hashBindings = map[string]binding{
 	"hmset":        {run: cmdHMSet},
 	"hrandfield":   {run: cmdHRandField},
 	"hscan":        {run: cmdHScan},
-	"hset":         {run: cmdHSet},
+	"hset":         {run: cmdHSet, member: 2},
 	"hsetnx":       {run: cmdHSetNX},
 	"hstrlen":      {run: cmdHStrLen},
 	"hvals":        {run: cmdHVals},

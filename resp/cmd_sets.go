@@ -5,15 +5,15 @@ import "bitkv/types"
 // setTypeBindings are the commands of sets, but for those over several of them
 // (cmd_setops.go). (SET is in cmd_set.go.)
 var setTypeBindings = map[string]binding{
-	"sadd":        {run: cmdSAdd},
+	"sadd":        {run: cmdSAdd, member: 2},
 	"scard":       {run: cmdSCard},
-	"sismember":   {run: cmdSIsMember},
+	"sismember":   {run: cmdSIsMember, member: 2},
 	"smembers":    {run: cmdSMembers},
 	"smismember":  {run: cmdSMIsMember},
 	"smove":       {run: cmdSMove},
 	"spop":        {run: cmdSPop},
 	"srandmember": {run: cmdSRandMember},
-	"srem":        {run: cmdSRem},
+	"srem":        {run: cmdSRem, member: 2},
 	"sscan":       {run: cmdSScan},
 }
 

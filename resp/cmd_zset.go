@@ -10,10 +10,10 @@ import (
 // zsetBindings are the commands of sorted sets, but for those over several of them
 // (cmd_zsetops.go) and geo (cmd_geo.go).
 var zsetBindings = map[string]binding{
-	"zadd":             {run: cmdZAdd},
+	"zadd":             {run: cmdZAdd, member: 3},
 	"zcard":            {run: cmdZCard},
 	"zcount":           {run: cmdZCount},
-	"zincrby":          {run: cmdZIncrBy},
+	"zincrby":          {run: cmdZIncrBy, member: 3},
 	"zlexcount":        {run: cmdZLexCount},
 	"zmscore":          {run: cmdZMScore},
 	"zpopmax":          {run: cmdZPopMax},
@@ -23,8 +23,8 @@ var zsetBindings = map[string]binding{
 	"zrangebylex":      {run: cmdZRangeByLex},
 	"zrangebyscore":    {run: cmdZRangeByScore},
 	"zrangestore":      {run: cmdZRangeStore},
-	"zrank":            {run: cmdZRank},
-	"zrem":             {run: cmdZRem},
+	"zrank":            {run: cmdZRank, member: 2},
+	"zrem":             {run: cmdZRem, member: 2},
 	"zremrangebylex":   {run: cmdZRemRangeByLex},
 	"zremrangebyrank":  {run: cmdZRemRangeByRank},
 	"zremrangebyscore": {run: cmdZRemRangeByScore},
@@ -33,7 +33,7 @@ var zsetBindings = map[string]binding{
 	"zrevrangebyscore": {run: cmdZRevRangeByScore},
 	"zrevrank":         {run: cmdZRevRank},
 	"zscan":            {run: cmdZScan},
-	"zscore":           {run: cmdZScore},
+	"zscore":           {run: cmdZScore, member: 2},
 }
 
 // sorted finds a sorted set for reading. ok is false if an error was replied.

@@ -29,6 +29,9 @@ const (
 type binding struct {
 	run  handler
 	lock lockMode
+	// member is where in args a field or member is, mostly, that the command looks for
+	// in its key; 0: nowhere. It only serves to look ahead.
+	member int
 }
 
 // Each cmd_*.go file has one map of the names it implements ("get",

@@ -32,13 +32,14 @@ type aheadCommand struct {
 
 // lookahead is room for such commands, of one client or of several.
 type lookahead struct {
-	table *commandTable
-	cmds  []aheadCommand
-	args  [][]byte
-	keys  [][]byte              // that are worth warming
-	hints [aheadKeys]types.Hint // where the keys are, by their place in keys
-	db    int                   // of keys
-	write bool                  // one of the commands writes
+	table    *commandTable
+	cmds     []aheadCommand
+	args     [][]byte
+	keys     [][]byte              // that are worth warming
+	hints    [aheadKeys]types.Hint // where the keys are, by their place in keys
+	db       int                   // of keys
+	elements elementsAhead
+	write    bool // one of the commands writes
 }
 
 // reset makes room. Commands that framers have not run yet stay good.
@@ -47,6 +48,7 @@ func (l *lookahead) reset() {
 		l.args = nil
 	}
 	clear(l.hints[:len(l.keys)])
+	l.elements.reset()
 	l.cmds, l.args, l.keys, l.write = l.cmds[:0], l.args[:0], l.keys[:0], false
 }
 
@@ -74,16 +76,47 @@ func (l *lookahead) addKeys(cmd *command, args [][]byte) (place int) {
 }
 
 // full reports that no more commands shall be added before these have run.
-func (l *lookahead) full() bool { return len(l.keys) >= aheadKeys || len(l.args) >= aheadArgs }
+func (l *lookahead) full() bool {
+	return len(l.keys) >= aheadKeys || len(l.args) >= aheadArgs || len(l.elements.subkeys) >= aheadKeys
+}
+
+// elementsAhead are fields or members of one key that commands are about: the first
+// key that has any.
+type elementsAhead struct {
+	key     []byte
+	subkeys [][]byte
+}
+
+func (e *elementsAhead) reset() { e.key, e.subkeys = nil, e.subkeys[:0] }
+
+// add notes what a command looks for.
+func (e *elementsAhead) add(cmd *command, args [][]byte) {
+	if cmd == nil || cmd.member == 0 || cmd.member >= len(args) {
+		return
+	}
+	if e.key == nil {
+		e.key = args[cmd.first]
+	}
+	if string(e.key) == string(args[cmd.first]) {
+		e.subkeys = append(e.subkeys, args[cmd.member])
+	}
+}
 
 // warm warms the keys, and their values if they are but read: what a command that
 // writes replaces, it seldom looks at.
 func (l *lookahead) warm(s *Server) {
-	if len(l.keys) < leastWarmKeys {
+	if len(l.keys) < leastWarmKeys && len(l.elements.subkeys) < leastWarmKeys {
 		return
 	}
-	if store := s.loadedStore(); store != nil && store.Size(l.db) >= leastWarmSize {
+	store := s.loadedStore()
+	if store == nil {
+		return
+	}
+	if len(l.keys) >= leastWarmKeys && store.Size(l.db) >= leastWarmSize {
 		store.Warm(l.db, l.keys, !l.write, l.hints[:len(l.keys)])
+	}
+	if e := &l.elements; len(e.subkeys) >= leastWarmKeys {
+		store.WarmElements(l.db, e.key, e.subkeys)
 	}
 }
 
@@ -113,6 +146,7 @@ func (f *framer) look(l *lookahead, lim frameLimits) {
 		args = args[from:len(args):len(args)]
 		row, _ := l.table.lookup(args)
 		l.cmds = append(l.cmds, aheadCommand{row, args, end, l.addKeys(row, args)})
+		l.elements.add(row, args)
 		if l.full() {
 			break
 		}

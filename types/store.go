@@ -151,6 +151,11 @@ func (s *Store) Warm(db int, keys [][]byte, values bool, hints []Hint) {
 	s.eng.Warm(keySpace(db), keys, values, hints)
 }
 
+// WarmElements is Warm for fields or members of one key; see engine.DB.WarmElements.
+func (s *Store) WarmElements(db int, key []byte, subkeys [][]byte) {
+	s.eng.WarmElements(keySpace(db), key, subkeys)
+}
+
 // AddAll adds every shard to the set.
 func (s *Store) AddAll(set *ShardSet) { set.AddAll(s.eng.Shards()) }
 
