@@ -1,27 +1,15 @@
 package resp
 
 import (
-	"runtime"
-	"strings"
 	"testing"
-	"time"
-)
 
-// ours returns the stacks of the goroutines that run this package, but for tests.
-func ours() (stacks []string) {
-	buf := make([]byte, 4<<20)
-	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if strings.Contains(stack, "bitkv/resp.") && !strings.Contains(stack, "_test.go") {
-			stacks = append(stacks, stack)
-		}
-	}
-	return stacks
-}
+	"bitkv/internal/testenv"
+)
 
 // T14: Close waits for every goroutine, whatever the clients are at, with either
 // driver.
 func TestCloseLeavesNoGoroutine(t *testing.T) {
-	before := len(ours())
+	before := len(testenv.Goroutines("bitkv/resp"))
 	for _, driver := range []string{driverNet, driverAuto} {
 		t.Run(driver, func(t *testing.T) {
 			s := startServer(t, func(set *Settings) { set.IODriver = driver })
@@ -35,18 +23,13 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 			paused.want("CLIENT PAUSE 100000 ALL", "+OK\r\n")
 			paused.send("PING\r\n")
 			eventually(t, "another is paused", func() bool { return s.stats.blocked.Load() == 2 })
-			if len(ours()) == before {
+			if len(testenv.Goroutines("bitkv/resp")) == before {
 				t.Fatal("a server has no goroutine: this test does not see them")
 			}
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
-			// One that has said that it is done may need a moment to be gone.
-			for deadline := time.Now().Add(patience); len(ours()) > before; runtime.Gosched() {
-				if time.Now().After(deadline) {
-					t.Fatalf("left after Close:\n%s", strings.Join(ours(), "\n\n"))
-				}
-			}
+			testenv.WantGoroutines(t, "bitkv/resp", before)
 		})
 	}
 }

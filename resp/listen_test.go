@@ -5,12 +5,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"bitkv/internal/testenv"
 )
 
 // listening starts a server on a port of its configuration.
 func listening(t *testing.T) *testServer {
 	t.Helper()
-	s := prepareServer(t, func(set *Settings) { set.Bind, set.Port = []string{"127.0.0.1"}, int64(freePort(t)) })
+	s := prepareServer(t, func(set *Settings) { set.Bind, set.Port = []string{"127.0.0.1"}, int64(testenv.FreePort(t)) })
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -18,22 +20,11 @@ func listening(t *testing.T) *testServer {
 	return s
 }
 
-// freePort returns a port that nobody listens on.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 func TestConfigPort(t *testing.T) {
 	s := listening(t)
 	before := s.addr
 	c := s.dial(t)
-	port := strconv.Itoa(freePort(t))
+	port := strconv.Itoa(testenv.FreePort(t))
 	c.want("CONFIG SET port "+port, "+OK\r\n")
 	c.want("CONFIG GET port", "*2\r\n$4\r\nport\r\n$"+strconv.Itoa(len(port))+"\r\n"+port+"\r\n")
 	if got := c.do("INFO server"); !strings.Contains(got, "\r\ntcp_port:"+port+"\r\n") {
@@ -92,7 +83,7 @@ func TestServeAfterCloseListeners(t *testing.T) {
 	if err := s.CloseListeners(); err != nil {
 		t.Fatal(err)
 	}
-	c.want("CONFIG SET port "+strconv.Itoa(freePort(t)), "+OK\r\n")
+	c.want("CONFIG SET port "+strconv.Itoa(testenv.FreePort(t)), "+OK\r\n")
 	if n := len(s.Addrs()); n != 0 {
 		t.Errorf("%d addresses are listened on after CloseListeners", n)
 	}

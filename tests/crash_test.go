@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bitkv/internal/testenv"
 )
 
 // T1: kill -9 at random moments. Writers send random commands and record what
@@ -86,7 +88,7 @@ func newCrasher(t *testing.T, policy string, seed uint64) *crasher {
 // cycle starts the server, checks what it has, lets the writers go and kills it.
 func (c *crasher) cycle(n int) {
 	if c.rnd.IntN(4) == 0 { // kill it while it starts, as well
-		s := launch(c.t, ours, c.dir, freePort(c.t), c.args...)
+		s := launch(c.t, ours, c.dir, testenv.FreePort(c.t), c.args...)
 		time.Sleep(time.Duration(c.rnd.IntN(20_000)) * time.Microsecond) // the moment of the kill
 		s.kill()
 	}

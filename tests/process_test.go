@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bitkv/internal/testenv"
 )
 
 // The program around the server: signals, the configuration file, the
@@ -132,7 +134,7 @@ func TestConfigurationFile(t *testing.T) {
 	}
 	begin := func(env []string, args ...string) *server {
 		t.Helper()
-		port := freePort(t)
+		port := testenv.FreePort(t)
 		args = append([]string{conf}, args...)
 		args = append(args, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir)
 		s := &server{

@@ -27,6 +27,8 @@ import (
 	"testing"
 	"time"
 
+	"bitkv/internal/testenv"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -143,7 +145,7 @@ func startIn(t *testing.T, k kind, dir string, args ...string) *server {
 	var s *server
 	var err error
 	for range 3 { // another process may take the port between choosing and listening
-		s = launch(t, k, dir, freePort(t), args...)
+		s = launch(t, k, dir, testenv.FreePort(t), args...)
 		if err = s.ready(); err == nil {
 			return s
 		}
@@ -364,17 +366,6 @@ func (s *server) cpu(t *testing.T) time.Duration {
 		ticks += n
 	}
 	return time.Duration(ticks) * 10 * time.Millisecond
-}
-
-// freePort returns a TCP port of the loopback that nobody listens on.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // run executes a program to its end and returns what it wrote.

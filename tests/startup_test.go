@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bitkv/internal/testenv"
 )
 
 // What keeps a server from starting: one clear line, exit code 1, and nothing
@@ -39,7 +41,7 @@ func TestRefusesToStart(t *testing.T) {
 	}
 	onPort := func(t *testing.T, dir string, args ...string) []string {
 		t.Helper()
-		return append([]string{"--port", strconv.Itoa(freePort(t)), "--bind", "127.0.0.1", "--dir", dir}, args...)
+		return append([]string{"--port", strconv.Itoa(testenv.FreePort(t)), "--bind", "127.0.0.1", "--dir", dir}, args...)
 	}
 	damaged := func(sealed bool, damage func(t *testing.T, dir string)) func(t *testing.T) (string, []string) {
 		return func(t *testing.T) (string, []string) {

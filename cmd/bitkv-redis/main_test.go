@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"bitkv/engine"
+	"bitkv/internal/testenv"
 )
 
 // The tests of this file run the program for real: the test binary runs itself
@@ -102,7 +103,7 @@ func launch(t *testing.T, env []string, stdin string, args ...string) *running {
 // serve starts a server on a free port and waits until it is ready.
 func serve(t *testing.T, dir string, args ...string) *running {
 	t.Helper()
-	port := freePort(t)
+	port := testenv.FreePort(t)
 	all := []string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir}
 	r := launch(t, nil, "", append(all, args...)...)
 	r.port = port
@@ -197,16 +198,6 @@ func readFull(in *bufio.Reader, b []byte) (int, error) {
 		n += k
 	}
 	return len(b), nil
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func TestServeAndStop(t *testing.T) {
@@ -318,7 +309,7 @@ func TestDirectoryInUse(t *testing.T) {
 	first := serve(t, dir)
 	waitReserve(t, dir)
 	before := dirSum(t, dir)
-	r := launch(t, nil, "", "--port", strconv.Itoa(freePort(t)), "--bind", "127.0.0.1", "--dir", dir)
+	r := launch(t, nil, "", "--port", strconv.Itoa(testenv.FreePort(t)), "--bind", "127.0.0.1", "--dir", dir)
 	oneLineError(t, r, dir+" is in use by another process")
 	if after := dirSum(t, dir); after != before {
 		t.Error("the directory was changed")
@@ -333,7 +324,7 @@ func TestDirectoryIsFile(t *testing.T) {
 	if err := os.WriteFile(name, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := launch(t, nil, "", "--port", strconv.Itoa(freePort(t)), "--bind", "127.0.0.1", "--dir", name)
+	r := launch(t, nil, "", "--port", strconv.Itoa(testenv.FreePort(t)), "--bind", "127.0.0.1", "--dir", name)
 	oneLineError(t, r, name)
 }
 
@@ -344,7 +335,7 @@ func TestDirectoryDamaged(t *testing.T) {
 	file := damage(t, dir)
 	before := dirSum(t, dir)
 	logFile := filepath.Join(t.TempDir(), "log")
-	r := launch(t, nil, "", "--port", strconv.Itoa(freePort(t)), "--bind", "127.0.0.1", "--dir", dir, "--logfile", logFile)
+	r := launch(t, nil, "", "--port", strconv.Itoa(testenv.FreePort(t)), "--bind", "127.0.0.1", "--dir", dir, "--logfile", logFile)
 	want := "data directory " + dir + " is damaged: " + file + " is corrupt at offset "
 	oneLineError(t, r, "bitkv-redis: "+want)
 	if data, err := os.ReadFile(logFile); err != nil || strings.Count(string(data), want) != 1 {
@@ -442,7 +433,7 @@ func dirSum(t *testing.T, dir string) string {
 
 // Every source of the configuration, the later ones over the earlier.
 func TestConfigurationSources(t *testing.T) {
-	port := freePort(t)
+	port := testenv.FreePort(t)
 	env := []string{"BITKV_HZ=20", "BITKV_TIMEOUT=7", "BITKV_SAVE=60 1", "BITKV_NONSENSE=1", "BITKV_PORT=tcp://10.0.0.1:6379"}
 	stdin := "hz 15\nmaxclients 100\nsave 5 1\nsave 6 1\ntimeout 3\n"
 	r := launch(t, env, stdin, "-", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(), "--timeout", "9")
@@ -461,7 +452,7 @@ func TestConfigurationSources(t *testing.T) {
 func TestConfigRewriteFile(t *testing.T) {
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "b.conf")
-	port := freePort(t)
+	port := testenv.FreePort(t)
 	text := fmt.Sprintf("# mine\nport %d\nbind 127.0.0.1\n\nhz 20 \n# end\ndir %s\n", port, filepath.Join(dir, "data"))
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -511,7 +502,7 @@ func TestNotifySupervisor(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := launch(t, []string{"NOTIFY_SOCKET=" + socket}, "", "--supervised", "systemd",
-		"--port", strconv.Itoa(freePort(t)), "--bind", "127.0.0.1", "--dir", t.TempDir())
+		"--port", strconv.Itoa(testenv.FreePort(t)), "--bind", "127.0.0.1", "--dir", t.TempDir())
 	hear := func(want string) {
 		t.Helper()
 		b := make([]byte, 100)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"bitkv/engine"
+	"bitkv/internal/testenv"
 )
 
 // tool runs a subcommand in this process.
@@ -185,7 +186,7 @@ func TestToolErrors(t *testing.T) {
 		{[]string{"dump", missing}, "no such file or directory"},
 		{[]string{"dump", foreign}, "bitkv-redis: " + foreign + " is no file of a data directory\n"},
 		{[]string{"dump", used}, used + " is a directory; dump takes the files in it"},
-		{[]string{"healthcheck", "--port", strconv.Itoa(freePort(t))}, "connection refused"},
+		{[]string{"healthcheck", "--port", strconv.Itoa(testenv.FreePort(t))}, "connection refused"},
 	}
 	for _, tt := range tests {
 		code, out, errs := tool(t, tt.args...)
