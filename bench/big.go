@@ -20,7 +20,10 @@ const (
 	redisTail  = "Redis: p99.9 of GET -P 1, ms (base: 100k keys)"
 )
 
-const fewKeys = 100_000
+const (
+	fewKeys    = 100_000
+	tailRounds = 3
+)
 
 // bigSection is what ten million keys cost.
 func bigSection() *section {
@@ -223,10 +226,15 @@ func (e *env) fewAndMany(ctx context.Context, k kind) ([]*server, error) {
 }
 
 // compareCosts measures a load on the server with few keys and on that with many,
-// in interleaved rounds.
+// in interleaved rounds: three times as many where it is about the tail of the latency,
+// for that is made of a few moments of a run.
 func (e *env) compareCosts(ctx context.Context, fewMany []*server, l load, cpu bool) (cell, error) {
 	var c cell
-	for range e.o.rounds {
+	rounds := e.o.rounds
+	if !cpu {
+		rounds *= tailRounds
+	}
+	for range rounds {
 		for i, space := range []int{fewKeys, e.o.bigKeys} {
 			l.space = space
 			f, err := e.costOf(ctx, fewMany[i], l, cpu)
