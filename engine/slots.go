@@ -52,19 +52,23 @@ func (t *slotTable) cell(slot uint32) *cell {
 }
 
 // at returns the entry of a slot in use.
-func (t *slotTable) at(slot uint32) entry {
+func (t *slotTable) at(slot uint32) (e entry) {
+	t.read(slot, &e)
+	return e
+}
+
+// read is at into e. An entry is large, and copied in larger pieces than it is made
+// of, which a processor is slow at when it has just been made: so the commands that
+// come most often use this.
+func (t *slotTable) read(slot uint32, e *entry) {
 	c := t.cell(slot)
 	misc, clock := c[cellMisc], c.clockAndTag()
-	e := entry{
-		loc: c.loc(), seq: c.seq(), clock: clock & clockMask, tag: uint8(clock >> clockBits),
-		recFile: uint16(misc), keyLen: misc >> keyLenShift & keyLenMask, flags: uint8(misc >> flagsShift),
+	e.loc, e.seq, e.expireMs, e.size, e.coll = c.loc(), c.seq(), 0, c[cellSize], 0
+	e.clock, e.tag = clock&clockMask, uint8(clock>>clockBits)
+	e.recFile, e.keyLen, e.flags = uint16(misc), misc>>keyLenShift&keyLenMask, uint8(misc>>flagsShift)
+	if e.flags&(cellColl|cellExpireRoom|cellExpireBeside) != 0 || e.keyLen > maxSlotKey {
+		t.unpackRest(slot, c, e)
 	}
-	if e.flags&(cellColl|cellExpireRoom|cellExpireBeside) == 0 && e.keyLen <= maxSlotKey {
-		e.size = c[cellSize]
-		return e
-	}
-	t.unpackRest(slot, c, &e)
-	return e
 }
 
 // unpackRest fills in what is not in the header of a cell.

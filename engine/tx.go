@@ -551,7 +551,8 @@ func (db *DB) head(t *table, slot uint32) (h Head, ok bool) {
 
 // headInto is head into h.
 func (db *DB) headInto(h *Head, t *table, slot uint32) bool {
-	e := t.slots.at(slot)
+	var e entry
+	t.slots.read(slot, &e)
 	if e.flags&flagGhost != 0 {
 		*h = Head{}
 		return false

@@ -34,8 +34,9 @@ func (tx *Tx) room(keyLen, valueLen int) error {
 }
 
 // change makes ready to write the entry of a key: it is found or made (as a
-// ghost, with room for an expiry if it gets one), and remembered for undo.
-func (tx *Tx) change(s *shard, shardNumber, space int, key []byte, expires bool) (t *table, slot uint32, e entry) {
+// ghost, with room for an expiry if it gets one), and remembered for undo. e is what
+// is remembered, valid until the next change.
+func (tx *Tx) change(s *shard, shardNumber, space int, key []byte, expires bool) (t *table, slot uint32, e *entry) {
 	t = s.tables[space]
 	if t == nil {
 		t = newTable(tx.db.spaces[space].Load(), tx.db.opt.Index)
@@ -51,13 +52,15 @@ func (tx *Tx) change(s *shard, shardNumber, space int, key []byte, expires bool)
 		slot, added = t.index.getOrPut(key, expires)
 	}
 	tx.miss.table = nil // the index may be another one now
-	e = t.slots.at(slot)
+	tx.heads = append(tx.heads, headUndo{})
+	u := &tx.heads[len(tx.heads)-1]
+	u.table, u.slot, u.shard = t, slot, uint16(shardNumber)
+	t.slots.read(slot, &u.old)
 	if added {
-		e.flags = flagGhost
-		t.slots.set(slot, &e)
+		u.old.flags = flagGhost
+		t.slots.set(slot, &u.old)
 	}
-	tx.heads = append(tx.heads, headUndo{table: t, slot: slot, shard: uint16(shardNumber), old: e})
-	return t, slot, e
+	return t, slot, &u.old
 }
 
 // Put writes a head with a value, over whatever the key was. A collection that
@@ -81,9 +84,10 @@ func (tx *Tx) put(space int, key []byte, m Meta, coll uint32, collID uint64, val
 		return err
 	}
 	t, slot, e := tx.change(s, n, space, key, m.ExpireMs != 0)
-	r := record{kind: kindPut, tag: m.Tag, space: t.space.id, key: key, value: value, expireMs: m.ExpireMs}
-	is := e
-	is.flags = 0
+	// In place, as in slotTable.read.
+	var r record
+	r.kind, r.tag, r.space, r.key, r.value, r.expireMs = kindPut, m.Tag, t.space.id, key, value, m.ExpireMs
+	var is entry
 	if m.ExpireMs != 0 {
 		r.flags |= putHasExpire
 		is.flags |= flagPutExpire
@@ -95,7 +99,7 @@ func (tx *Tx) put(space int, key []byte, m Meta, coll uint32, collID uint64, val
 	var offset int64
 	is.seq, offset = tx.add(&r)
 	is.tag, is.expireMs, is.size, is.coll = m.Tag, m.ExpireMs, uint32(len(value)), coll
-	is.recFile, is.clock = unknownFileSlot, m.Clock
+	is.recFile, is.clock, is.keyLen = unknownFileSlot, m.Clock, e.keyLen
 	if len(value) <= maxInlineBytes {
 		is.flags |= flagInline
 		is.loc = inlineLocation(value)
@@ -103,7 +107,7 @@ func (tx *Tx) put(space int, key []byte, m Meta, coll uint32, collID uint64, val
 		is.loc = makeLocation(provisionalFile, offset)
 	}
 	tx.onlyDeletes = false
-	tx.become(s, n, t, slot, &e, &is)
+	tx.become(s, n, t, slot, e, &is)
 	return nil
 }
 
