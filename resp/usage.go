@@ -2,6 +2,7 @@ package resp
 
 import (
 	"runtime/metrics"
+	"syscall"
 	"time"
 )
 
@@ -9,6 +10,19 @@ import (
 type cpuUse struct {
 	sys, user                 time.Duration
 	sysChildren, userChildren time.Duration
+}
+
+// cpuTimes returns the processor time of this process and of its children that
+// have ended.
+func cpuTimes() (c cpuUse) {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) == nil {
+		c.sys, c.user = time.Duration(u.Stime.Nano()), time.Duration(u.Utime.Nano())
+	}
+	if syscall.Getrusage(syscall.RUSAGE_CHILDREN, &u) == nil {
+		c.sysChildren, c.userChildren = time.Duration(u.Stime.Nano()), time.Duration(u.Utime.Nano())
+	}
+	return c
 }
 
 // memoryUse is what the Go runtime says about memory, in bytes.

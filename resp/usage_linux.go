@@ -5,7 +5,6 @@ import (
 	"os"
 	"strconv"
 	"syscall"
-	"time"
 )
 
 // residentBytes returns the memory of this process that is in RAM, and how much
@@ -57,17 +56,4 @@ func utsField[T int8 | uint8](field []T) string {
 		b = append(b, byte(ch))
 	}
 	return string(b)
-}
-
-// cpuTimes returns the processor time of this process and of its children that
-// have ended.
-func cpuTimes() (c cpuUse) {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) == nil {
-		c.sys, c.user = time.Duration(u.Stime.Nano()), time.Duration(u.Utime.Nano())
-	}
-	if syscall.Getrusage(syscall.RUSAGE_CHILDREN, &u) == nil {
-		c.sysChildren, c.userChildren = time.Duration(u.Stime.Nano()), time.Duration(u.Utime.Nano())
-	}
-	return c
 }

@@ -4,8 +4,6 @@ package resp
 
 import (
 	"runtime"
-	"syscall"
-	"time"
 )
 
 // residentBytes is what the Go runtime has from the system: the nearest there is
@@ -19,16 +17,3 @@ func residentBytes() (total, file int64) {
 func systemMemory() int64 { return 0 }
 
 func systemName() string { return runtime.GOOS + " " + runtime.GOARCH }
-
-// cpuTimes returns the processor time of this process and of its children that
-// have ended.
-func cpuTimes() (c cpuUse) {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) == nil {
-		c.sys, c.user = time.Duration(u.Stime.Nano()), time.Duration(u.Utime.Nano())
-	}
-	if syscall.Getrusage(syscall.RUSAGE_CHILDREN, &u) == nil {
-		c.sysChildren, c.userChildren = time.Duration(u.Stime.Nano()), time.Duration(u.Utime.Nano())
-	}
-	return c
-}
