@@ -62,7 +62,7 @@ func (s Set) Store(dst []byte, op SetOperation, keys [][]byte) (n int64, err err
 		return 0, err
 	}
 	result := s.tx.create(dst, tagSet)
-	if op == SetDiff && !sets[0].isIntset() && takesOut(sets) {
+	if op == SetDiff && takesOut(sets) && !sets[0].fitsIntset() {
 		result.tag |= tagConverted
 	}
 	err = combine(op, sets, func(member []byte) error {
@@ -78,7 +78,7 @@ func (s Set) Store(dst []byte, op SetOperation, keys [][]byte) (n int64, err err
 // takesOut reports whether Redis, to make the difference of sets, puts all of the
 // first in and takes out what the others have, and not only what stays is put in: it
 // compares how many members it has to look at. A result keeps the encoding then that
-// it had with all of the first.
+// it got with all of the first.
 func takesOut(sets []coll) bool {
 	there, total := 0, 0
 	for i := range sets {
@@ -87,6 +87,20 @@ func takesOut(sets []coll) bool {
 		}
 	}
 	return sets[0].len()*there/2 > total
+}
+
+// fitsIntset reports whether a new set of the members of c, which may have had others,
+// would be an intset.
+func (c *coll) fitsIntset() bool {
+	if int64(c.len()) > c.tx.s.limits.Load().SetInts {
+		return false
+	}
+	return c.isIntset() || c.each(func(member []byte, _ *Item) error {
+		if _, isInt := ParseInt(member); !isInt {
+			return errEnough
+		}
+		return nil
+	}) == nil
 }
 
 // openSets finds sets for reading. All of them are looked at before anything is
