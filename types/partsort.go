@@ -6,10 +6,9 @@ import (
 )
 
 const (
-	sortFew       = 7  // so many items, or fewer, are put in one by one
-	sortMany      = 40 // of more the pivot is chosen from nine
-	sortRounds    = 4  // how many divisions are borne, times the bits of the length
-	sortInsertion = 8  // how often an item is moved in insertion, on average
+	sortFew    = 7  // fewer items are put in one by one
+	sortMany   = 40 // of more the pivot is chosen from nine
+	sortRounds = 4  // how many divisions are borne, times the bits of the length
 )
 
 // sortWindow puts those items in order that are from from up to, but not with, to
@@ -38,13 +37,7 @@ func sortPart[T any](s []T, from, to, rounds int, compare func(a, b *T) int) {
 			sortWhole(s, compare)
 			return
 		}
-		low, high, ordered := partition(s, compare)
-		if ordered {
-			if !insertionSort(s, compare) {
-				sortWhole(s, compare)
-			}
-			return
-		}
+		low, high := partition(s, compare)
 		if low > 1 {
 			sortPart(s[:low], from, to, rounds-1, compare)
 		}
@@ -59,32 +52,24 @@ func sortWhole[T any](s []T, compare func(a, b *T) int) {
 	slices.SortFunc(s, func(a, b T) int { return compare(&a, &b) })
 }
 
-// insertionSort sorts few items, or such as are nearly in order. It reports false if
-// it has given up, because they are not.
-func insertionSort[T any](s []T, compare func(a, b *T) int) bool {
-	moves := sortInsertion * max(len(s), sortFew)
+// insertionSort sorts few items.
+func insertionSort[T any](s []T, compare func(a, b *T) int) {
 	for i := range s {
 		for j := i; j > 0 && compare(&s[j-1], &s[j]) > 0; j-- {
-			if moves--; moves < 0 {
-				return false
-			}
 			s[j], s[j-1] = s[j-1], s[j]
 		}
 	}
-	return true
 }
 
 // partition chooses a pivot and divides items in those below it, up to low, those
-// equal to it, and those above it, from high on. ordered says that nothing had to be
-// moved; s is not divided then. REQUIRES: len(s) >= sortFew.
-func partition[T any](s []T, compare func(a, b *T) int) (low, high int, ordered bool) {
+// equal to it, and those above it, from high on. REQUIRES: len(s) >= sortFew.
+func partition[T any](s []T, compare func(a, b *T) int) (low, high int) {
 	n := len(s)
 	pivot := choosePivot(s, compare)
 	s[0], s[pivot] = s[pivot], s[0]
 	// What is equal to the pivot gathers at both ends, before a and behind d; what is
 	// below it from a on, what is above it up to d. Between b and c nobody has looked.
 	a, b, c, d := 1, 1, n-1, n-1
-	ordered = true
 	for {
 		for ; b <= c; b++ {
 			order := compare(&s[b], &s[0])
@@ -93,7 +78,7 @@ func partition[T any](s []T, compare func(a, b *T) int) (low, high int, ordered 
 			}
 			if order == 0 {
 				s[a], s[b] = s[b], s[a]
-				a, ordered = a+1, false
+				a++
 			}
 		}
 		for ; b <= c; c-- {
@@ -103,21 +88,18 @@ func partition[T any](s []T, compare func(a, b *T) int) (low, high int, ordered 
 			}
 			if order == 0 {
 				s[c], s[d] = s[d], s[c]
-				d, ordered = d-1, false
+				d--
 			}
 		}
 		if b > c {
 			break
 		}
 		s[b], s[c] = s[c], s[b]
-		b, c, ordered = b+1, c-1, false
-	}
-	if ordered {
-		return 0, 0, true
+		b, c = b+1, c-1
 	}
 	swapEnds(s[:b], min(a, b-a))
 	swapEnds(s[b:], min(d-c, n-1-d))
-	return b - a, n - (d - c), false
+	return b - a, n - (d - c)
 }
 
 // swapEnds swaps the first n items with the last n.

@@ -61,6 +61,8 @@ func TestSortWindowTies(t *testing.T) {
 		{20, 0, 10, func(i int) int { return i % 3 }, []int{0, 15, 9, 3, 12, 18, 6, 19, 1, 4}},
 		{20, 5, 15, func(i int) int { return i % 3 }, []int{18, 6, 19, 1, 4, 7, 10, 13, 16, 14}},
 		{120, 40, 50, func(i int) int { return i * 7 % 5 }, []int{113, 28, 83, 43, 78, 73, 18, 48, 36, 101}},
+		// In a first division nothing is moved, which is no sign of order.
+		{7, 0, 2, func(i int) int { return []int{1, 2, 2, 3, 2, 2, 1}[i] }, []int{6, 0}},
 	} {
 		items := make([]int, tt.n)
 		for i := range items {
