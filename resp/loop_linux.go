@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 	"unsafe"
 
@@ -56,10 +55,9 @@ const (
 // eventLoop is one loop of the epoll driver.
 type eventLoop struct {
 	srv    *Server
-	epoll  *os.File // owns epfd
-	parked syscall.RawConn
 	epfd   int
-	wakefd int // an eventfd that ends the wait
+	parked *os.File // a descriptor of the epoll that the scheduler knows, or nil; see park
+	wakefd int      // an eventfd that ends the wait
 	done   chan struct{}
 
 	events [loopEvents]unix.EpollEvent
@@ -100,26 +98,17 @@ func newEventLoop(s *Server) (*eventLoop, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	// The scheduler can wait for an epoll as for a connection, if it does not block.
-	if err := unix.SetNonblock(epfd, true); err != nil {
-		return nil, errors.Join(os.NewSyscallError("fcntl", err), unix.Close(epfd))
-	}
-	epoll := os.NewFile(uintptr(epfd), "epoll")
-	parked, err := epoll.SyscallConn()
-	if err != nil {
-		return nil, errors.Join(err, epoll.Close())
-	}
 	wakefd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
-		return nil, errors.Join(os.NewSyscallError("eventfd", err), epoll.Close())
+		return nil, errors.Join(os.NewSyscallError("eventfd", err), unix.Close(epfd))
 	}
 	// Edge-triggered: it need not be read.
 	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(wakefd)}
 	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wakefd, &ev); err != nil {
-		return nil, errors.Join(os.NewSyscallError("epoll_ctl", err), unix.Close(wakefd), epoll.Close())
+		return nil, errors.Join(os.NewSyscallError("epoll_ctl", err), unix.Close(wakefd), unix.Close(epfd))
 	}
 	l := &eventLoop{
-		srv: s, epoll: epoll, parked: parked, epfd: epfd, wakefd: wakefd, done: make(chan struct{}),
+		srv: s, epfd: epfd, wakefd: wakefd, done: make(chan struct{}),
 		query: make([]byte, 0, queryBytes),
 		ahead: lookahead{table: s.table}, own: lookahead{table: s.table},
 	}
@@ -163,7 +152,10 @@ func (l *eventLoop) end() {
 	<-l.done
 	l.acker.stop()
 	l.srv.closeQuietly("eventfd", func() error { return unix.Close(l.wakefd) })
-	l.srv.closeQuietly("epoll", l.epoll.Close)
+	l.srv.closeQuietly("epoll", func() error { return unix.Close(l.epfd) })
+	if l.parked != nil {
+		l.unpark()
+	}
 }
 
 // run is the loop.
@@ -191,6 +183,9 @@ func (l *eventLoop) run() {
 
 // poll asks epoll what happened, and waits if there is nothing else to do.
 func (l *eventLoop) poll() int {
+	if l.parked != nil && !l.srv.loading.Load() {
+		l.unpark()
+	}
 	if n := l.peek(); n > 0 {
 		return n
 	}
@@ -227,15 +222,47 @@ func (l *eventLoop) peek() int {
 // scheduler notices, which takes it up to ten milliseconds. That does not matter to
 // a server whose loops do the work; but a load wants every processor, and a client
 // that asks every few milliseconds whether it is done would take much of one away.
+//
+// Only during a load does the scheduler know the epoll: as long as it does, every
+// event wakes a thread of it too, which costs a fifth of a loop's time.
 func (l *eventLoop) park() (n int) {
-	err := l.parked.Read(func(uintptr) bool {
-		n = l.peek()
-		return n > 0
-	})
+	if l.parked == nil {
+		if err := l.startParking(); err != nil {
+			l.broken(err)
+			return 0
+		}
+	}
+	conn, err := l.parked.SyscallConn()
+	if err == nil {
+		err = conn.Read(func(uintptr) bool {
+			n = l.peek()
+			return n > 0
+		})
+	}
 	if err != nil {
 		l.broken(err)
 	}
 	return n
+}
+
+// startParking gives the scheduler a descriptor of the epoll, for which it waits as
+// for a connection if it does not block.
+func (l *eventLoop) startParking() error {
+	fd, err := unix.FcntlInt(uintptr(l.epfd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("fcntl", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return errors.Join(os.NewSyscallError("fcntl", err), unix.Close(fd))
+	}
+	l.parked = os.NewFile(uintptr(fd), "epoll")
+	return nil
+}
+
+// unpark takes from the scheduler what startParking gave it.
+func (l *eventLoop) unpark() {
+	l.srv.closeQuietly("epoll", l.parked.Close)
+	l.parked = nil
 }
 
 // broken ends the server, which is of no use without epoll.
