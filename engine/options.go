@@ -88,10 +88,10 @@ type Options struct {
 	// ScrubInterval is how long to wait between two background checks of every
 	// immutable file (see DB.Scrub). Default a week; negative means never.
 	ScrubInterval time.Duration
-	// ColdReaders is how many goroutines at most wait for the disk for
-	// transactions that must not (Tx.NoWait). Default 32.
+	// ColdReaders is how many values at most are read from the disk at the same time
+	// for transactions that must not wait (Tx.NoWait). Default 32.
 	ColdReaders int
-	// ValueCacheBytes is the size of the cache of values that they have read.
+	// ValueCacheBytes is the size of the cache of values that were read so.
 	// Default 0: none.
 	ValueCacheBytes int64
 	// NowMs is the clock, in Unix milliseconds. Nil means time.Now.

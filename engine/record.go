@@ -378,7 +378,7 @@ func elementValue(b, head, subkey []byte, valueLen int) (value []byte, ok bool) 
 
 // putValue is the same for a head put with a value alone, whose place in the record
 // follows from the lengths: so that the processor asks for all of the record at once,
-// not for what the first bytes of it say is next. The flags and the tag may be any.
+// not for what the first bytes of it say is next. The tag may be any.
 func putValue(b []byte, space uint32, key []byte, valueLen int) (value []byte, ok bool) {
 	var room [maxPutHead]byte
 	head := binary.AppendUvarint(room[:0], uint64(space))

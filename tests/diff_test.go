@@ -118,8 +118,8 @@ func seedOf(t *testing.T, name string) uint64 {
 	return uint64(seed)
 }
 
-// diffSteps makes at least n commands, which are mostly about one type. Connections change every few commands, so that transactions, WATCH and
-// databases meet.
+// diffSteps makes at least n commands, which are mostly about one type. Connections
+// change every few commands, so that transactions, WATCH and databases meet.
 func diffSteps(g gen, focus string, n int) []diffStep {
 	var steps []diffStep
 	conn := 0
