@@ -14,8 +14,8 @@ import (
 // before the first of these is said nothing of.
 
 const (
-	everySecond     = time.Second      // on a terminal, and while a server loads
-	everyTenSeconds = 10 * time.Second // in a file that somebody has to read
+	paceOfTerminal = time.Second      // and while a server loads
+	paceOfLog      = 10 * time.Second // and of what somebody has to read in a file
 )
 
 // pace tells when it is time to say how far a piece of work is. Any goroutine may ask.
@@ -80,9 +80,9 @@ func bytesText(n int64) string {
 // watch calls fn, a tool's work, with what it tells how far it is.
 func (p *process) watch(fn func(func(engine.Progress)) error) error {
 	terminal := isTerminal(p.stderr)
-	clock := pace{every: everyTenSeconds}
+	clock := pace{every: paceOfLog}
 	if terminal {
-		clock.every = everySecond
+		clock.every = paceOfTerminal
 	}
 	var mu sync.Mutex // guards following, and standard error
 	said := false

@@ -186,7 +186,7 @@ func (s *service) forceOnSecondSignal(began time.Time, exit func(code int)) {
 // open opens the data as the configuration says.
 func (s *service) open() (*types.Store, error) {
 	cfg := s.config.Load()
-	loading, working := pace{every: everySecond}, pace{every: everyTenSeconds}
+	loading, working := pace{every: paceOfTerminal}, pace{every: paceOfLog}
 	return types.Open(cfg.Dir, types.Options{
 		Engine: engine.Options{
 			DataFileBytes:  cfg.DataFileSize,
