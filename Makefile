@@ -32,7 +32,7 @@ DRIVEN        := Transcripts|GoRedis|BadInput|MaxClients|RedisCLI
 QUICK_UNITS   := type/string type/incr type/hash type/set protocol quit
 
 .DEFAULT_GOAL := help
-.PHONY: help build release run test race fuzz crash powerloss soak connections mutants diff model clients redis-suite bench bench-full bench-embedded lint fmt check deps clean
+.PHONY: help build release run test race fuzz crash powerloss soak connections mutants diff model clients redis-suite bench bench-full pgo bench-embedded lint fmt check deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -118,6 +118,9 @@ bench: build deps ## the short benchmark beside redis-server, under 5 minutes; B
 
 bench-full: build deps ## the whole benchmark; writes docs/benchmarks.md
 	$(GO) run ./bench -server ./$(BIN) -full -write docs/benchmarks.md $(BENCH)
+
+pgo: ## profile the server for the compiler: writes cmd/bitkv-redis/default.pgo, which builds use; three minutes
+	scripts/pgo
 
 bench-embedded: ## the engine as a library beside pogreb, pebble, badger, bbolt, nutsdb and rosedb (EMBEDDED='-only bitkv')
 	cd bench/embedded && $(GO) run . $(EMBEDDED)
