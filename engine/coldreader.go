@@ -14,6 +14,9 @@ import (
 // system cannot be told, every reader has one read at a time, and there are as many
 // readers as there may be reads.
 //
+// A large read keeps those behind it waiting, so two of them would hold up everybody.
+// Large reads have a queue and readers of their own, as many as there may be reads.
+//
 // Measured, reads of 2 KiB at random places of five times the memory: 64 goroutines
 // that read 105,000 a second; one that has told the system of 16 123,000, for three
 // quarters of the processor time; two such 136,000.
@@ -23,20 +26,29 @@ const (
 	// aheadReaders is how many readers there are that tell the system. More of them
 	// contend with whoever serves clients for processors.
 	aheadReaders = 2
+	// largeReadBytes is the size from which on a read is a large one: it takes longer
+	// than the disk needs to begin it.
+	largeReadBytes = 256 << 10
 )
 
 // coldReader is the pool of goroutines that wait for the disk.
 type coldReader struct {
 	db    *DB
-	limit atomic.Int32 // reads on their way at most
+	limit atomic.Int32 // reads on their way at most, of either queue
 
-	mu      sync.Mutex // guards following
-	queue   []*coldRead
-	busy    int // reads that readers have taken, and not done
-	readers int
-	work    sync.WaitGroup
+	mu    sync.Mutex // guards following
+	small coldQueue
+	large coldQueue
+	work  sync.WaitGroup
 
 	reads, bytes, starts atomic.Int64
+}
+
+// coldQueue is reads that wait for readers.
+type coldQueue struct {
+	reads   []*coldRead
+	busy    int // reads that readers have taken, and not done
+	readers int
 }
 
 // ColdReads is how many values have been read from the disk for transactions that
@@ -53,24 +65,36 @@ func (p *coldReader) enqueue(reads []coldRead) {
 	p.starts.Add(1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	limit := int(p.limit.Load())
+	_, ahead := reads[0].file.file.(AheadFile)
 	for i := range reads {
-		p.queue = append(p.queue, &reads[i])
+		q := &p.small
+		if ahead && len(reads[i].buf) >= largeReadBytes {
+			q = &p.large
+		}
+		q.reads = append(q.reads, &reads[i])
 	}
-	readers := int(p.limit.Load())
-	if _, ok := reads[0].file.file.(AheadFile); ok {
-		readers = min(readers, aheadReaders)
+	p.start(&p.large, limit, 1)
+	if readers := min(limit, aheadReaders); ahead {
+		p.start(&p.small, readers, limit/readers)
+	} else {
+		p.start(&p.small, limit, 1)
 	}
-	window := int(p.limit.Load()) / readers
-	for range min(len(p.queue), readers-p.readers) {
-		p.readers++
-		p.work.Go(func() { p.run(window) })
+}
+
+// start sees to it that a queue has readers, so many at most, if there is anything in
+// it. REQUIRES: p.mu is held.
+func (p *coldReader) start(q *coldQueue, readers, window int) {
+	for range min(len(q.reads), readers-q.readers) {
+		q.readers++
+		p.work.Go(func() { p.run(q, window) })
 	}
 }
 
 // run reads until there is nothing left to read, and has told the system of up to
 // window reads.
-func (p *coldReader) run(window int) {
-	told, reads := 0, p.take(nil, window, 0)
+func (p *coldReader) run(q *coldQueue, window int) {
+	told, reads := 0, p.take(q, nil, window, 0)
 	for len(reads) > 0 {
 		for _, r := range reads[told:] {
 			if f, ok := r.file.file.(AheadFile); ok {
@@ -79,25 +103,25 @@ func (p *coldReader) run(window int) {
 		}
 		p.read(reads[0])
 		told = copy(reads, reads[1:])
-		reads = p.take(reads[:told], window, 1)
+		reads = p.take(q, reads[:told], window, 1)
 	}
 }
 
 // take appends to a reader's reads what it may have of the queue, now that it has
 // done so many. If there are none then, the reader is no more.
-func (p *coldReader) take(reads []*coldRead, window, done int) []*coldRead {
+func (p *coldReader) take(q *coldQueue, reads []*coldRead, window, done int) []*coldRead {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.busy -= done
-	n := max(0, min(len(p.queue), window-len(reads), int(p.limit.Load())-p.busy))
-	reads = append(reads, p.queue[:n]...)
-	clear(p.queue[:n])
-	if p.queue = p.queue[n:]; len(p.queue) == 0 {
-		p.queue = nil
+	q.busy -= done
+	n := max(0, min(len(q.reads), window-len(reads), int(p.limit.Load())-q.busy))
+	reads = append(reads, q.reads[:n]...)
+	clear(q.reads[:n])
+	if q.reads = q.reads[n:]; len(q.reads) == 0 {
+		q.reads = nil
 	}
-	p.busy += n
+	q.busy += n
 	if len(reads) == 0 {
-		p.readers--
+		q.readers--
 	}
 	return reads
 }
@@ -134,7 +158,7 @@ func (p *coldReader) releaseFile(f *dataFile) {
 func (p *coldReader) queued() (waiting, running int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.queue), p.busy
+	return len(p.small.reads) + len(p.large.reads), p.small.busy + p.large.busy
 }
 
 // readCold reads the record at offset into buf, waiting for the disk, and returns

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // slowFS is a file system of which a test can say that nothing is in memory, and
@@ -18,6 +19,7 @@ type slowFS struct {
 	cold  atomic.Bool // nothing of a data file is in memory
 	reads atomic.Int64
 	held  atomic.Int64 // reads that are held back
+	least int          // only reads of so many bytes are held back
 	ahead bool         // its files can be told of reads
 	told  atomic.Int64 // and were, so many times
 
@@ -70,7 +72,7 @@ func (f *slowFile) ReadAt(p []byte, off int64) (int, error) {
 	f.fs.mu.Lock()
 	gate := f.fs.gate
 	f.fs.mu.Unlock()
-	if gate != nil {
+	if gate != nil && len(p) >= f.fs.least {
 		f.fs.held.Add(1)
 		<-gate
 		f.fs.held.Add(-1)
@@ -214,6 +216,51 @@ func TestFetchTellsOfReads(t *testing.T) {
 			}
 			waitFor(t, "the readers end", func() bool { return db.Stats().Cold.Readers == 0 })
 		})
+	}
+}
+
+// TestFetchOfLargeValuesHoldsNobodyUp: as many large reads as there are readers that
+// tell the disk, which do not come back, and a small one behind them.
+func TestFetchOfLargeValuesHoldsNobodyUp(t *testing.T) {
+	fs := &slowFS{FS: newMemFS(), ahead: true, least: largeReadBytes}
+	db := fillCold(t, fs, 1, func(o *Options) { o.DataFileBytes = 8 << 20 })
+	large := strings.Repeat("large", largeReadBytes/4)
+	inTx(t, db, func(tx *Tx) {
+		for i := range aheadReaders {
+			put(t, tx, 0, fmt.Sprintf("large%d", i), large, Meta{})
+		}
+	})
+	if err := db.rotateAndSeal(); err != nil {
+		t.Fatal(err)
+	}
+	release := sync.OnceFunc(fs.block())
+	t.Cleanup(release)
+	var fetches [aheadReaders]Fetch
+	var done sync.WaitGroup
+	for i := range fetches {
+		readKeys(t, db, &fetches[i], fmt.Sprintf("large%d", i))
+		done.Add(1)
+		fetches[i].Start(db, done.Done)
+		waitFor(t, "the large reads are held back", func() bool { return fs.held.Load() == int64(i+1) })
+	}
+	var f Fetch
+	readKeys(t, db, &f, "k0")
+	came := make(chan struct{})
+	f.Start(db, func() { close(came) })
+	select {
+	case <-came:
+	case <-time.After(20 * time.Second):
+		t.Error("the small read waits for the large ones")
+		release()
+		<-came
+	}
+	release()
+	done.Wait()
+	for i := range fetches {
+		values, errs := readKeys(t, db, &fetches[i], fmt.Sprintf("large%d", i))
+		if errs[0] != nil || values[0] != large {
+			t.Errorf("large value %d: got %d bytes, %v", i, len(values[0]), errs[0])
+		}
 	}
 }
 
