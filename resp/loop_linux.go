@@ -197,7 +197,7 @@ func (l *eventLoop) poll() int {
 	if l.mail.Load() {
 		return 0
 	}
-	if l.srv.loading.Load() {
+	if l.srv.loading.Load() && l.startParking() {
 		return l.park()
 	}
 	got, err := unix.EpollWait(l.epfd, l.events[:], -1)
@@ -226,12 +226,6 @@ func (l *eventLoop) peek() int {
 // Only during a load does the scheduler know the epoll: as long as it does, every
 // event wakes a thread of it too, which costs a fifth of a loop's time.
 func (l *eventLoop) park() (n int) {
-	if l.parked == nil {
-		if err := l.startParking(); err != nil {
-			l.broken(err)
-			return 0
-		}
-	}
 	conn, err := l.parked.SyscallConn()
 	if err == nil {
 		err = conn.Read(func(uintptr) bool {
@@ -246,17 +240,22 @@ func (l *eventLoop) park() (n int) {
 }
 
 // startParking gives the scheduler a descriptor of the epoll, for which it waits as
-// for a connection if it does not block.
-func (l *eventLoop) startParking() error {
+// for a connection if it does not block. It reports false if it cannot, because there
+// is no descriptor left: then the loop waits as it does without a load.
+func (l *eventLoop) startParking() bool {
+	if l.parked != nil {
+		return true
+	}
 	fd, err := unix.FcntlInt(uintptr(l.epfd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
-		return os.NewSyscallError("fcntl", err)
+		return false
 	}
 	if err := unix.SetNonblock(fd, true); err != nil {
-		return errors.Join(os.NewSyscallError("fcntl", err), unix.Close(fd))
+		l.srv.closeQuietly("epoll", func() error { return unix.Close(fd) })
+		return false
 	}
 	l.parked = os.NewFile(uintptr(fd), "epoll")
-	return nil
+	return true
 }
 
 // unpark takes from the scheduler what startParking gave it.
