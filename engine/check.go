@@ -85,13 +85,10 @@ type checker struct {
 	progress progress
 	keepOpen bool // run leaves the data files open, for Repair
 
-	uuid   [16]byte
-	state  manifestState
-	listed bool // the MANIFEST could be read
-	// What SYNCED says: the number of a file, and how far it was on the disk.
-	marked    uint32
-	markedEnd int64
-	results   map[uint32]*fileCheck
+	uuid    [16]byte
+	state   manifestState
+	listed  bool // the MANIFEST could be read
+	results map[uint32]*fileCheck
 }
 
 // fileCheck is what the check of a data file found.
@@ -107,12 +104,9 @@ type fileCheck struct {
 	frames, records, tombstones int64
 	recordBytes, tombBytes      int64
 	minSeq, maxSeq              uint64
-	lastGood                    int64 // end of the last good frame
-	firstBad                    int64 // of the first bad byte, 0: none
-	reason                      string
-	claimed                     int64        // what frames say was on the disk
-	footer                      int64        // where a footer is, 0: none
-	hint                        *hintEncoder // what the hint file has to say; nil: not wanted
+	// Of a log file that is not sealed, what Open takes.
+	openFrames, openRecords, openBytes int64
+	hint                               *hintEncoder // what the hint file has to say; nil: not wanted
 }
 
 // frameRange is a run of good frames, or a gap between them.
@@ -122,33 +116,26 @@ func (c *checker) run() error {
 	if err := c.readManifest(); err != nil {
 		return err
 	}
-	c.marked, c.markedEnd = readSyncMark(c.fs, c.dir, c.uuid)
 	c.results = map[uint32]*fileCheck{}
 	c.progress.begin("check", 0, c.fn)
 	for _, n := range slices.Sorted(maps.Keys(c.state.files)) {
 		c.progress.total += c.state.files[n].size
 	}
-	next := c.state.counters.logEnd
 	for _, n := range slices.Sorted(maps.Keys(c.state.files)) {
 		r, err := c.checkData(c.state.files[n])
 		if err != nil {
 			return err
 		}
 		c.results[n] = r
-		if r != nil && c.listed && !c.state.files[n].sealed {
-			next = c.judgeTail(r, next)
+	}
+	if c.listed {
+		if err := c.judgeLog(); err != nil {
+			return err
 		}
 	}
 	c.judgeLosses()
 	c.checkOthers()
-	for _, r := range c.results {
-		if r != nil {
-			c.report.Files++
-			c.report.Frames += r.frames
-			c.report.Records += r.records
-			c.report.Bytes += r.recordBytes
-		}
-	}
+	c.countGood()
 	if c.keepOpen {
 		return nil
 	}
@@ -256,7 +243,7 @@ func (c *checker) checkData(meta fileMeta) (*fileCheck, error) {
 		return nil, err
 	}
 	f := newDataFile(c.fs, c.dir, raw, meta)
-	r := &fileCheck{file: f, lastGood: fileHeaderBytes}
+	r := &fileCheck{file: f}
 	if meta.sealed && slices.Contains(c.names, hintFileName(meta.number)) {
 		r.hint = &hintEncoder{}
 	}
@@ -301,7 +288,7 @@ func (c *checker) damage(r *fileCheck, err error) bool {
 }
 
 // scan reads the frames of a file up to limit, going on behind what is bad. In a
-// sealed file everything bad is damage; in the log, judgeTail decides.
+// sealed file everything bad is damage; in the log, judgeLog decides.
 func (c *checker) scan(r *fileCheck, limit int64) error {
 	f := r.file
 	done := c.progress.done.Load()
@@ -309,7 +296,6 @@ func (c *checker) scan(r *fileCheck, limit int64) error {
 		from := at
 		end, reason, err := f.scanFrames(at, limit, func(fr *frame) error {
 			if fr.flags&frameFooter != 0 {
-				r.footer = fr.offset
 				return errFooter
 			}
 			c.progress.set(done + fr.end())
@@ -317,16 +303,12 @@ func (c *checker) scan(r *fileCheck, limit int64) error {
 		})
 		if end > from {
 			r.good = append(r.good, frameRange{from, end})
-			r.lastGood = end
 		}
 		if errors.Is(err, errFooter) {
 			return nil
 		}
 		if err != nil || reason == "" {
 			return err
-		}
-		if r.firstBad == 0 {
-			r.firstBad, r.reason = end, reason
 		}
 		if at, err = nextFrame(f, end+1, limit); err != nil {
 			return err
@@ -346,7 +328,6 @@ func (r *fileCheck) frame(fr *frame) error {
 		return err
 	}
 	r.frames++
-	r.claimed = max(r.claimed, int64(fr.knownSynced))
 	return fr.eachRecord(func(rec *record, seq uint64, offset int64, size int) error {
 		if r.hint != nil {
 			r.hint.add(rec, seq, offset)
@@ -439,54 +420,83 @@ func (c *checker) checkHint(r *fileCheck, meta fileMeta) error {
 	return nil
 }
 
-// judgeTail decides, for a log file that is not sealed, whether what is bad in
-// it is the torn end of the log, and returns what the next file has to go on
-// with. It is what Open does, but it goes on after the first damage.
-func (c *checker) judgeTail(r *fileCheck, next uint64) uint64 {
-	switch {
-	case c.marked == r.file.number && r.lastGood < c.markedEnd:
-		r.damaged = true
-		c.report.add(r.file.name(), r.lastGood, "%s, but %s says that the disk had everything up to %d",
-			cmp.Or(r.reason, "the data ends"), syncMarkName, c.markedEnd)
-	case r.firstBad != 0 && (r.claimed > r.firstBad || r.footer > r.firstBad):
-		r.damaged = true
-		c.report.add(r.file.name(), r.firstBad, "%s, but the disk had everything up to %d",
-			r.reason, max(r.claimed, r.footer))
-	case r.firstBad != 0:
-		if torn := c.tornBytes(r); torn > 0 {
-			c.report.TornBytes += torn
-			c.report.note(r.file.name(), r.firstBad, "the log ends here: %s; %d bytes, which the next Open cuts", r.reason, torn)
+// judgeLog reads the log files that are not sealed as Open does, and takes over what
+// that says of them. It goes on behind the first damage: with the next file.
+func (c *checker) judgeLog() error {
+	var files []*dataFile
+	for _, n := range slices.Sorted(maps.Keys(c.results)) {
+		if r := c.results[n]; r != nil && !r.file.meta.sealed {
+			files = append(files, r.file)
 		}
 	}
-	if r.minSeq > next && r.claimed > fileHeaderBytes {
-		r.damaged = true
-		c.report.add(r.file.name(), fileHeaderBytes, "the log goes on at sequence number %d, expected %d", r.minSeq, next)
-	}
-	return max(next, r.maxSeq+1)
-}
-
-// tornBytes is the number of bytes from the first bad one up to the last one
-// that is not zero.
-func (c *checker) tornBytes(r *fileCheck) int64 {
-	size, err := r.file.file.Size()
-	if err != nil {
-		return 0
-	}
-	last := r.firstBad
-	in := blockReader{src: r.file.file, limit: size}
-	for at := r.firstBad; at < size; {
-		b, err := in.at(at, blockBytes)
-		if err != nil {
-			return size - r.firstBad
-		}
-		for i := range b {
-			if b[i] != 0 {
-				last = at + int64(i) + 1
+	in := tailReader{c.fs, c.dir, c.uuid}
+	next := c.state.counters.logEnd
+	var torn []logTail
+	for len(files) > 0 {
+		tails, err := in.replayAll(files, next, func(i int, next uint64) (logTail, uint64, bool, error) {
+			r := c.results[files[i].number]
+			return in.replay(files[i], next, func(fr *frame, n int) error {
+				r.openFrames++
+				r.openRecords += int64(n)
+				r.openBytes += int64(len(fr.payload))
+				return nil
+			})
+		})
+		for _, t := range tails {
+			if t.cut > 0 {
+				torn = append(torn, t)
 			}
 		}
-		at += int64(len(b))
+		if err == nil {
+			break
+		}
+		corrupt, is := errors.AsType[*CorruptError](err)
+		if !is {
+			return err
+		}
+		c.report.add(corrupt.File, corrupt.Offset, "%s", corrupt.Reason)
+		if n, _, ok := parseFileName(corrupt.File); ok && c.results[n] != nil {
+			c.results[n].damaged = true
+		}
+		for _, f := range files[:len(tails)+1] {
+			next = max(next, c.results[f.number].maxSeq+1)
+		}
+		files = files[len(tails)+1:]
 	}
-	return last - r.firstBad
+	c.noteTorn(torn)
+	return nil
+}
+
+// noteTorn says what the next Open cuts. A database that is damaged is refused, and
+// Repair keeps every whole frame behind a torn one.
+func (c *checker) noteTorn(tails []logTail) {
+	refused := c.report.Damaged()
+	for _, t := range tails {
+		if refused {
+			c.report.note(t.file.name(), t.dataEnd, "the log ends here: %s", t.reason)
+			continue
+		}
+		c.report.TornBytes += t.cut
+		c.report.note(t.file.name(), t.dataEnd, "the log ends here: %s; %d bytes, which the next Open cuts", t.reason, t.cut)
+	}
+}
+
+// countGood counts what is good: what Open takes or, if it refuses the database, what
+// Repair keeps.
+func (c *checker) countGood() {
+	refused := c.report.Damaged()
+	for _, r := range c.results {
+		if r == nil {
+			continue
+		}
+		c.report.Files++
+		if c.listed && !refused && !r.file.meta.sealed {
+			r.frames, r.records, r.recordBytes = r.openFrames, r.openRecords, r.openBytes
+		}
+		c.report.Frames += r.frames
+		c.report.Records += r.records
+		c.report.Bytes += r.recordBytes
+	}
 }
 
 // checkOthers looks at hint files, and for files that are not listed.

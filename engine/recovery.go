@@ -154,102 +154,19 @@ func (db *DB) openFiles() error {
 	return nil
 }
 
-// logTail is a log file that was not sealed, as far as it is good.
-type logTail struct {
-	file    *dataFile
-	dataEnd int64
-	known   int64 // of it, what the last frame says to be synced
-	cut     int64 // bytes past dataEnd up to the last one that is not zero
-	reason  string
-}
-
-// errFooter ends a scan at a footer: the file was about to be sealed.
-var errFooter = errors.New("footer")
-
 // replay reads a log file that was not sealed, giving each good frame to p.
-// next is the sequence number that the log has to go on with. A file may begin
-// below it, with frames that the file before has as well: those were written
-// again after a failed sync. One that begins above it comes after a gap, which
-// gap says.
 func (db *DB) replay(p *feeder, f *loadFile, next uint64) (t logTail, after uint64, gap bool, err error) {
-	size, err := f.file.Size()
-	if err != nil {
-		return t, next, false, err
-	}
-	t.file, t.known = f.dataFile, fileHeaderBytes
 	p.begin(f)
 	defer p.end()
-	expect := uint64(0) // in this file; 0: any
-	end, reason, err := f.scanFrames(fileHeaderBytes, size, func(fr *frame) error {
-		if fr.flags&frameFooter != 0 {
-			return errFooter
-		}
-		n, err := fr.checkRecords()
-		if err != nil {
-			return err
-		}
-		if expect == 0 && fr.baseSeq > next {
-			gap = true
-			return &badRecordError{fmt.Sprintf("the log goes on at sequence number %d, expected %d", fr.baseSeq, next)}
-		}
-		if expect != 0 && fr.baseSeq != expect {
-			return &badRecordError{fmt.Sprintf("frame has sequence number %d, expected %d", fr.baseSeq, expect)}
-		}
-		expect = fr.baseSeq + uint64(n)
-		next = max(next, expect)
-		t.known = max(t.known, min(int64(fr.knownSynced), fr.offset))
+	t, after, gap, err = db.tailReader().replay(f.dataFile, next, func(fr *frame, n int) error {
 		countFrame(f.dataFile, fr, n)
 		p.progress(fr.end()-fr.offset, int64(n))
 		return p.frame(fr)
 	})
-	if errors.Is(err, errFooter) {
-		err, reason = nil, ""
-	}
-	if err != nil {
-		return t, next, gap, err
-	}
-	t.dataEnd, t.reason = end, reason
-	f.flushed.Store(end)
-	if reason != "" && !gap {
-		t.cut, err = db.checkTail(f.dataFile, end, size, fileEnd{f.dataFile, end}, reason)
-	}
 	if err == nil {
-		err = db.checkMark(f.dataFile, end, reason)
+		f.flushed.Store(t.dataEnd)
 	}
-	return t, next, gap, err
-}
-
-// checkTail decides whether what follows offset from is part of a torn tail that
-// begins at bad. It is damage if a frame in it says that the disk had more than
-// from of this file already: files are synced in order. The result is the number
-// of bytes up to the last one that is not zero.
-func (db *DB) checkTail(f *dataFile, from, size int64, bad fileEnd, reason string) (cut int64, err error) {
-	r := blockReader{src: f.file, limit: size}
-	for at := from; at < size; {
-		b, err := r.at(at, blockBytes)
-		if err != nil {
-			return 0, err
-		}
-		for i := range b {
-			if b[i] != 0 {
-				cut = at + int64(i) + 1 - from
-			}
-			if i+frameHeaderBytes > len(b) || b[i] != frameMagic&0xff {
-				continue
-			}
-			h, invalid := decodeFrameHeader(b[i:], f.salted)
-			if invalid == "" && int64(h.knownSynced) > from {
-				return 0, &CorruptError{File: bad.file.name(), Offset: bad.offset, Reason: fmt.Sprintf(
-					"%s, but a frame at %d of %s says that the disk had everything up to %d; `bitkv-redis repair` keeps what is before the damage",
-					reason, at+int64(i), f.name(), h.knownSynced)}
-			}
-		}
-		if at+int64(len(b)) >= size {
-			break
-		}
-		at += int64(len(b)) - frameHeaderBytes + 1
-	}
-	return cut, nil
+	return t, after, gap, err
 }
 
 // load fills the keydir.
@@ -325,43 +242,18 @@ func (d *dataFile) firstSeq(size int64) (uint64, error) {
 	return 1<<64 - 1, nil
 }
 
-// replayAll reads the log files that were not sealed. Past a gap the log is
-// over: what follows is a suffix that the disk took without what came before.
-func (db *DB) replayAll(p *feeder, files []*loadFile, next uint64) (tails []logTail, err error) {
-	var bad fileEnd
-	reason := ""
-	for _, f := range files {
-		if f.kind != fileLog {
-			return nil, &CorruptError{File: manifestName, Offset: 0, Reason: f.name() + " is a merged file that is not sealed"}
-		}
-		if reason == "" {
-			t, after, gap, err := db.replay(p, f, next)
-			if err != nil {
-				return nil, err
-			}
-			next = after
-			if !gap {
-				tails = append(tails, t)
-				continue
-			}
-			reason = t.reason
-			bad = fileEnd{f.dataFile, fileHeaderBytes}
-			if n := len(tails); n > 0 {
-				bad = fileEnd{tails[n-1].file, tails[n-1].dataEnd}
-			}
-		}
-		size, err := f.file.Size()
-		if err != nil {
-			return nil, err
-		}
-		cut, err := db.checkTail(f.dataFile, fileHeaderBytes, size, bad, reason)
-		if err != nil {
-			return nil, err
-		}
-		tails = append(tails, logTail{file: f.dataFile, dataEnd: fileHeaderBytes, cut: cut, reason: reason})
+// replayAll reads the log files that were not sealed.
+func (db *DB) replayAll(p *feeder, files []*loadFile, next uint64) ([]logTail, error) {
+	tails := make([]*dataFile, len(files))
+	for i, f := range files {
+		tails[i] = f.dataFile
 	}
-	return tails, nil
+	return db.tailReader().replayAll(tails, next, func(i int, next uint64) (logTail, uint64, bool, error) {
+		return db.replay(p, files[i], next)
+	})
 }
+
+func (db *DB) tailReader() tailReader { return tailReader{db.opt.FS, db.dir, db.manifest.uuid} }
 
 // sealTails cuts, syncs and seals the log files that were not sealed; those that
 // hold nothing leave the list. One edit of the MANIFEST does it for all: if only

@@ -99,7 +99,8 @@ func (r *repairer) run() error {
 	if err := r.makeQuarantine(); err != nil {
 		return err
 	}
-	state := manifestState{files: map[uint32]fileMeta{}, counters: c.state.counters, hashSeed: c.state.hashSeed}
+	// All files will be sealed, as after a Close: Open has nothing to recover.
+	state := manifestState{files: map[uint32]fileMeta{}, counters: c.state.counters, hashSeed: c.state.hashSeed, clean: true}
 	if !c.listed {
 		state.hashSeed = randomUint64()
 		state.counters.nextSpace = firstFreshSpace

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -87,6 +88,70 @@ func TestCheckOfATornTailIsNoDamage(t *testing.T) {
 	}
 	x.open()
 	x.want("k", "value")
+	x.close()
+}
+
+// In a log file that is not sealed, frames behind the damage may be good, and only
+// SYNCED know that the disk had them: Open refuses that, so Check reports it, and
+// Repair keeps what is good on both sides.
+func TestRepairOfADamagedLogFile(t *testing.T) {
+	x := newTrusted(t, func(o *Options) { o.Sync, o.DataFileBytes = SyncNever, 1<<20 })
+	x.fill("k", 100)
+	if err := x.db.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	x.image(crashKill)
+	x.damage(x.names(dataSuffix)[0], func(b []byte) []byte {
+		at := bytes.Index(b, []byte("k0050"))
+		copy(b[at:], "\xff\xff")
+		return b
+	})
+	report, err := Check(x.m, crashDir, nil)
+	if err != nil || !report.Damaged() || report.TornBytes != 0 || report.Records != 99 {
+		t.Fatalf("check: got %+v, %v; want damage, 99 good records and nothing torn", report, err)
+	}
+	if err := x.tryOpen(); !errors.Is(err, ErrCorrupt) {
+		t.Fatalf("Open: got %v, want ErrCorrupt", err)
+	}
+	repaired, err := Repair(x.m, crashDir, nil)
+	if err != nil || len(repaired.Actions) == 0 || len(repaired.Found.Losses) != 1 {
+		t.Fatalf("repair: got %+v, %v", repaired, err)
+	}
+	var log strings.Builder
+	x.opt.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	x.open()
+	if strings.Contains(log.String(), "was not closed") {
+		t.Errorf("the first Open after a repair logs\n%s", log.String())
+	}
+	for i := range 100 {
+		_, err := x.db.Get(fmt.Appendf(nil, "k%04d", i))
+		if lost := errors.Is(err, ErrNotFound); lost != (i == 50) || err != nil && !lost {
+			t.Errorf("key %d: %v", i, err)
+		}
+	}
+	x.close()
+}
+
+// What the next Open cuts is not counted as good.
+func TestCheckDoesNotCountWhatIsCut(t *testing.T) {
+	x := newTrusted(t, func(o *Options) { o.Sync, o.DataFileBytes = SyncNever, 1<<20 })
+	x.fill("k", 100)
+	x.db.log.mu.Lock()
+	end := x.db.log.endSeq.Load()
+	x.db.log.mu.Unlock()
+	if err := x.db.log.flush(end); err != nil {
+		t.Fatal(err)
+	}
+	x.image(crashKill)
+	x.damage(x.names(dataSuffix)[0], func(b []byte) []byte {
+		copy(b[bytes.Index(b, []byte("k0050")):], "\xff\xff")
+		return b
+	})
+	report, err := Check(x.m, crashDir, nil)
+	if err != nil || report.Damaged() || report.TornBytes == 0 || report.Records != 50 {
+		t.Errorf("got %+v, %v; want no damage, a torn tail and 50 good records", report, err)
+	}
+	x.open()
 	x.close()
 }
 

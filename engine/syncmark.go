@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -106,12 +107,11 @@ func decodeSyncMark(b []byte, salted uint32) (number uint32, offset int64, valid
 }
 
 // checkMark refuses a log file that ends before what SYNCED says was on the disk.
-func (db *DB) checkMark(f *dataFile, end int64, reason string) error {
-	number, offset := readSyncMark(db.opt.FS, db.dir, db.manifest.uuid)
+func (r tailReader) checkMark(f *dataFile, end int64, reason string) error {
+	number, offset := readSyncMark(r.fs, r.dir, r.uuid)
 	if number != f.number || end >= offset {
 		return nil
 	}
 	return &CorruptError{File: f.name(), Offset: end, Reason: fmt.Sprintf(
-		"%s, but %s says that the disk had everything up to %d; `bitkv-redis repair` keeps what is before the damage",
-		reason, syncMarkName, offset)}
+		"%s, but %s says that the disk had everything up to %d", cmp.Or(reason, "the data ends"), syncMarkName, offset)}
 }
