@@ -46,10 +46,11 @@ type diskLimit struct {
 	since atomic.Int64 // grown, when last looked
 	wants atomic.Int64 // what a write was refused for, the most of them; noRefusal
 
-	mu     sync.Mutex // held by the one who looks; guards following
-	looked time.Time
-	said   bool  // what was logged last: that the limit is reached
-	saidMs int64 // when; 0: never
+	mu      sync.Mutex // held by the one who looks; guards following
+	looked  time.Time
+	claimed int64 // of used, what is about to be reserved, and may not be on the disk yet
+	said    bool  // what was logged last: that the limit is reached
+	saidMs  int64 // when; 0: never
 }
 
 // SetMaxDisk limits what the directory may take on the disk, in bytes; 0 means no
@@ -74,6 +75,10 @@ func (db *DB) DiskUsed() int64 {
 func (d *diskLimit) look(maxAge time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.lookLocked(maxAge)
+}
+
+func (d *diskLimit) lookLocked(maxAge time.Duration) {
 	if maxAge > 0 && time.Since(d.looked) < maxAge {
 		return
 	}
@@ -83,7 +88,7 @@ func (d *diskLimit) look(maxAge time.Duration) {
 		d.db.opt.Logger.Warn("look what is on the disk", "err", err)
 		return
 	}
-	d.used.Store(used)
+	d.used.Store(used + d.claimed)
 	d.since.Store(grown)
 	d.looked = time.Now()
 }
@@ -175,14 +180,44 @@ func (d *diskLimit) say(reached bool) {
 	d.db.opt.Logger.Warn("the limit on disk use", "reached", reached, "limit", d.limit.Load(), "used", d.estimate())
 }
 
-// room returns how much of want bytes may be reserved: want, or need if that is all
-// there is room for. small says that the limit is not for it.
+// room claims room for a file to grow from have bytes: to want or, if the limit has no
+// room for that, to need. small says that the limit is not for it. The claim counts as
+// taken, so that two files do not get the same room; what became of it has to be told
+// to settle, unless there is an error.
 func (d *diskLimit) room(have, need, want int64, small bool) (to int64, err error) {
-	limit := d.limit.Load()
-	if small || limit == 0 || d.estimate()+want-have <= limit {
+	if d.claim(want-have, small) {
 		return want, nil
 	}
-	return need, d.check(need - have)
+	for !d.claim(need-have, false) {
+		if err := d.check(need - have); err != nil {
+			return have, err
+		}
+	}
+	return need, nil
+}
+
+// claim takes n bytes, if the limit has room for them or must is set.
+func (d *diskLimit) claim(n int64, must bool) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if limit := d.limit.Load(); limit != 0 && !must {
+		d.lookLocked(diskLookEvery)
+		if d.estimate()+n > limit {
+			return false
+		}
+	}
+	d.used.Add(n)
+	d.claimed += n
+	return true
+}
+
+// settle says that of a claim, got bytes were reserved.
+func (d *diskLimit) settle(claim, got int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.used.Add(got - claim)
+	d.claimed -= claim
+	d.looked = time.Time{} // who looked meanwhile may have counted it twice
 }
 
 // wrote counts a frame in a file where no room is reserved.
@@ -191,9 +226,6 @@ func (d *diskLimit) wrote(n int64) {
 		d.grown.Add(n)
 	}
 }
-
-// reserved counts room that was reserved.
-func (d *diskLimit) reserved(n int64) { d.used.Add(n) }
 
 // reached reports whether writes are refused: there is more on the disk than may be,
 // or there is no room yet for what was refused. While small writes find the room that

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -77,6 +78,41 @@ func testDiskLimit(t *testing.T, noPreallocate bool) {
 	db.SetMaxDisk(0)
 	if err := db.Put([]byte("k"), make([]byte, 100_000)); err != nil {
 		t.Errorf("Put without a limit: %v", err)
+	}
+}
+
+// Room that two files reserve at a time, and RESERVE, are both counted before they are
+// made: the limit is not passed, whoever comes first.
+func TestDiskLimitCountsClaims(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), Options{DataFileBytes: 64 << 20, MergeDeadBytes: -1, ScrubInterval: -1})
+	defer mustClose(t, db)
+	waitFor(t, "RESERVE is made", db.hasReserve)
+	db.SetMaxDisk(db.DiskUsed() + 24<<20)
+	d := &db.disk
+	if to, err := d.room(0, 1<<20, 16<<20, false); to != 16<<20 || err != nil {
+		t.Fatalf("the first gets %d, %v", to, err)
+	}
+	d.look(0) // which sees nothing of it
+	if to, err := d.room(0, 1<<20, 16<<20, false); to != 1<<20 || err != nil {
+		t.Fatalf("the second gets %d, %v", to, err)
+	}
+	if _, err := d.room(0, 16<<20, 16<<20, false); !errors.Is(err, ErrDiskLimit) {
+		t.Fatalf("the third gets room: %v", err)
+	}
+	d.settle(16<<20, 0)
+	d.settle(1<<20, 0)
+	r := &db.merge.reserve
+	r.mu.Lock()
+	r.held = false
+	r.mu.Unlock()
+	if err := db.opt.FS.Remove(filepath.Join(db.dir, reserveName)); err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxDisk(1 << 40)
+	before := db.DiskUsed()
+	db.keepReserve()
+	if got := d.estimate() - before; got != db.reserveSize() {
+		t.Errorf("RESERVE counts %d bytes, want %d", got, db.reserveSize())
 	}
 }
 

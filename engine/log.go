@@ -244,20 +244,32 @@ func (l *log) prepareSpare() error {
 		}
 		return fmt.Errorf("%w: %w", ErrFailed, err)
 	}
-	step, err := l.db.disk.room(fileHeaderBytes, fileHeaderBytes, fileHeaderBytes+l.step(), false)
-	if !l.db.opt.NoPreallocate && err == nil && step > fileHeaderBytes {
-		// A full disk is no error yet: it is when somebody needs the room.
-		if err := f.file.Preallocate(step); err == nil {
-			f.log.allocated = step
-			l.db.disk.reserved(step)
-		} else if !isNoSpace(err) {
-			l.warn("reserve room in the next data file", err)
-		}
+	if !l.db.opt.NoPreallocate {
+		l.reserveSpare(f)
 	}
 	l.mu.Lock()
 	l.spare = f
 	l.mu.Unlock()
 	return nil
+}
+
+// reserveSpare reserves a step of room in the next data file. That a full disk or the
+// limit has none is no error yet: it is when somebody needs the room.
+func (l *log) reserveSpare(f *dataFile) {
+	disk := &l.db.disk
+	if !disk.claim(l.step(), false) {
+		return
+	}
+	err := f.file.Preallocate(fileHeaderBytes + l.step())
+	if err != nil {
+		disk.settle(l.step(), 0)
+		if !isNoSpace(err) {
+			l.warn("reserve room in the next data file", err)
+		}
+		return
+	}
+	disk.settle(l.step(), l.step())
+	f.log.allocated = fileHeaderBytes + l.step()
 }
 
 func (l *log) setDiskFull(full bool) {
@@ -287,16 +299,20 @@ func (l *log) reserveRoom(file *dataFile, need int64, must, small bool) error {
 		}
 		return nil
 	}
+	claim := to - have
 	err = file.file.Preallocate(to)
 	if err != nil && isNoSpace(err) && to > need {
 		to = need
 		err = file.file.Preallocate(to)
 	}
+	if err != nil {
+		to = have
+	}
+	l.db.disk.settle(claim, to-have)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err == nil {
 		file.log.allocated = to
-		l.db.disk.reserved(to - have)
 		l.diskFull = false
 		return nil
 	}

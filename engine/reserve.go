@@ -61,17 +61,20 @@ func (db *DB) makeReserve() (held bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	db.disk.claim(size, true)
 	err = f.Preallocate(size)
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
 	if err != nil {
+		db.disk.settle(size, 0)
 		// Half a reserve would pass for a whole one only in its length.
 		if removeErr := fs.Remove(name); removeErr != nil {
 			db.opt.Logger.Warn("remove what could not be reserved", "err", removeErr)
 		}
 		return false, err
 	}
+	db.disk.settle(size, size)
 	return true, nil
 }
 
