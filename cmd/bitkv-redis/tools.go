@@ -39,8 +39,12 @@ func (p *process) tools() []*cli.Command {
 			Name: "backup", Usage: "write a consistent copy of a data directory that no server uses",
 			Description: "The server must be stopped. A program that embeds the engine makes a backup while it runs, with DB.Backup.\n" +
 				"Where both are on one file system, the data files are linked and not copied: the backup survives what is\n" +
-				"done to the data directory, but to survive the loss of the disk it has to be copied to another one.",
-			ArgsUsage: "DIR DESTINATION", Action: p.backup, Flags: []cli.Flag{databases},
+				"done to the data directory, but to survive the loss of the disk it has to be copied to another one.\n" +
+				"The backup is read in full afterwards; if any of it is damaged, the exit code is 1.",
+			ArgsUsage: "DIR DESTINATION", Action: p.backup, Flags: []cli.Flag{
+				databases,
+				&cli.BoolFlag{Name: "no-verify", Usage: "do not read the backup to find damage"},
+			},
 		},
 		{
 			Name: "merge", Usage: "rewrite data files without what is dead, and give the space back",
@@ -200,6 +204,11 @@ func (p *process) backup(c *cli.Context) error {
 		if err := db.Backup(ctx, args[1]); err != nil {
 			return err
 		}
+		if !c.Bool("no-verify") {
+			if err := p.verifyBackup(args[0], args[1]); err != nil {
+				return err
+			}
+		}
 		p.printf("%s is backed up in %s\n", args[0], args[1])
 		linked, err := anyLinked(args[0], args[1])
 		if linked {
@@ -207,6 +216,21 @@ func (p *process) backup(c *cli.Context) error {
 		}
 		return err
 	})
+}
+
+// verifyBackup reads all of a backup: files that are linked or copied may have been
+// damaged before.
+func (p *process) verifyBackup(dir, backup string) error {
+	var report *engine.CheckReport
+	err := p.watch(func(progress func(engine.Progress)) (err error) {
+		report, err = engine.Check(nil, backup, progress)
+		return err
+	})
+	if err != nil || !report.Damaged() {
+		return err
+	}
+	p.printReport(report)
+	return fmt.Errorf("the backup in %s is made, but damaged, as %s probably is: bitkv-redis check %s", backup, dir, dir)
 }
 
 // anyLinked reports whether a data file of a backup is one with that of the
