@@ -183,7 +183,17 @@ func TestClientList(t *testing.T) {
 func TestClientKill(t *testing.T) {
 	s := startServer(t, nil)
 	c := s.dial(t)
+	bystander := s.dial(t) // whom no filter below that names nobody may hit
 	run(t, c, []step{
+		{`CLIENT KILL ""`, "-ERR No such client\r\n"},
+		{`CLIENT KILL ADDR ""`, ":0\r\n"},
+		{`CLIENT KILL LADDR ""`, ":0\r\n"},
+		{`CLIENT KILL SKIPME no ADDR ""`, ":0\r\n"},
+		{`CLIENT KILL USER ""`, "-ERR No such user ''\r\n"},
+		{`CLIENT KILL TYPE ""`, "-ERR Unknown client type ''\r\n"},
+		{`CLIENT KILL ID ""`, "-ERR client-id should be greater than 0\r\n"},
+		{`CLIENT KILL MAXAGE ""`, "-ERR maxage is not an integer or out of range\r\n"},
+		{`CLIENT KILL SKIPME ""`, "-ERR syntax error\r\n"},
 		{"CLIENT KILL 1.1.1.1:1", "-ERR No such client\r\n"},
 		{"CLIENT KILL ID 99", ":0\r\n"},
 		{"CLIENT KILL ID 0", "-ERR client-id should be greater than 0\r\n"},
@@ -197,6 +207,9 @@ func TestClientKill(t *testing.T) {
 		{"CLIENT KILL ID 1 x", "-ERR syntax error\r\n"},
 		{"CLIENT KILL MAXAGE 1000", ":0\r\n"},
 	})
+	bystander.want("PING", "+PONG\r\n")
+	bystander.want("QUIT", okReply)
+	eventually(t, "the bystander is gone", func() bool { return s.clients.len() == 1 })
 	kill := func(how func(victim *testConn) string, reply string) {
 		t.Helper()
 		victim := s.dial(t)
@@ -212,6 +225,14 @@ func TestClientKill(t *testing.T) {
 	kill(func(v *testConn) string { return "CLIENT KILL TYPE normal" }, ":1\r\n")
 	c.want("CLIENT KILL TYPE normal SKIPME no", ":1\r\n")
 	c.wantClosed()
+
+	// Who did not authenticate is the default user as well.
+	s = startServer(t, func(set *Settings) { set.RequirePass = "secret" })
+	c, stranger := s.dial(t), s.dial(t)
+	c.want("AUTH secret", okReply)
+	stranger.want("PING", "-NOAUTH Authentication required.\r\n")
+	c.want("CLIENT KILL USER default", ":1\r\n")
+	stranger.wantClosed()
 }
 
 func TestClientReply(t *testing.T) {

@@ -7,15 +7,15 @@ import "strings"
 type killFilter struct {
 	id          int64
 	kind        clientType
-	addr, laddr string
-	user        string
+	addr, laddr *string // nil is any address; the empty one is nobody's
 	maxAgeSec   int64
 	skipMe      bool
 }
 
 func cmdClientKill(c *client, args [][]byte) {
 	if len(args) == 3 { // the old form: an address alone
-		f := killFilter{addr: string(args[2])}
+		addr := string(args[2])
+		f := killFilter{addr: &addr}
 		if c.killMatching(f) == 0 {
 			c.err(errNoSuchClient)
 		} else {
@@ -57,11 +57,14 @@ func (f *killFilter) parse(option, value []byte) string {
 			return errClientType(value)
 		}
 	case "addr":
-		f.addr = string(value)
+		addr := string(value)
+		f.addr = &addr
 	case "laddr":
-		f.laddr = string(value)
+		addr := string(value)
+		f.laddr = &addr
 	case "user":
-		if f.user = string(value); f.user != defaultUser {
+		// Everyone is the one user there is, also who did not authenticate, as in Redis.
+		if string(value) != defaultUser {
 			return errNoSuchUser(value)
 		}
 	case "skipme":
@@ -84,9 +87,8 @@ func (f *killFilter) matches(c *client) bool {
 	switch {
 	case f.id != 0 && c.id != f.id:
 	case !f.kind.matches(c):
-	case f.addr != "" && c.addr != f.addr:
-	case f.laddr != "" && c.laddr != f.laddr:
-	case f.user != "" && !c.has(clientAuthenticated):
+	case f.addr != nil && c.addr != *f.addr:
+	case f.laddr != nil && c.laddr != *f.laddr:
 	case f.maxAgeSec != 0 && (c.srv.nowMs.Load()-c.createdMs)/1000 < f.maxAgeSec:
 	default:
 		return true
