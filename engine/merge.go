@@ -228,7 +228,7 @@ func (db *DB) mergeFiles(ctx context.Context, choose func() mergeChoice) error {
 		return fmt.Errorf("engine: merge: %w", err)
 	}
 	db.opt.Logger.Info("merge finished", "files", len(todo), "reclaimed_bytes", m.reclaimed,
-		"seconds", time.Since(m.started).Seconds())
+		"took", time.Since(m.started))
 	return nil
 }
 

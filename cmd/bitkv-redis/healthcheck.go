@@ -15,14 +15,18 @@ import (
 func (p *process) healthcheck() *cli.Command {
 	return &cli.Command{
 		Name: "healthcheck", Usage: "exit with 0 if a server answers PING and has loaded its data",
+		Description: "A server with requirepass says that only to who has the password: without it the exit code is 1.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "host", Value: "127.0.0.1", Usage: "address of the server"},
 			&cli.IntFlag{Name: "port", Value: 6379, Usage: "port of the server", EnvVars: []string{"BITKV_PORT"}},
 			&cli.StringFlag{Name: "socket", Usage: "unix socket of the server, instead of host and port"},
-			&cli.StringFlag{Name: "password", Usage: "what AUTH needs, if it needs anything", EnvVars: []string{"BITKV_REQUIREPASS"}},
+			&cli.StringFlag{Name: "password", Usage: "the server's requirepass, if it has one", EnvVars: []string{"BITKV_REQUIREPASS"}},
 			&cli.DurationFlag{Name: "timeout", Value: 3 * time.Second, Usage: "how long to wait for the answer"},
 		},
 		Action: func(c *cli.Context) error {
+			if _, err := arguments(c, 0); err != nil {
+				return err
+			}
 			network, addr := "tcp", net.JoinHostPort(c.String("host"), strconv.Itoa(c.Int("port")))
 			if socket := c.String("socket"); socket != "" {
 				network, addr = "unix", socket
@@ -32,8 +36,8 @@ func (p *process) healthcheck() *cli.Command {
 	}
 }
 
-// ping sends PING, after AUTH if there is a password, and wants PONG. Without a
-// password NOAUTH is as good: the server is there.
+// ping sends PING, after AUTH if there is a password, and wants PONG. NOAUTH is a
+// failure: a server that loads says it as well, so it does not tell what was asked.
 func ping(network, addr, password string, timeout time.Duration) error {
 	conn, err := net.DialTimeout(network, addr, timeout)
 	if err != nil {
@@ -68,8 +72,10 @@ func ping(network, addr, password string, timeout time.Duration) error {
 	switch {
 	case err != nil:
 		return err
-	case reply == "+PONG", password == "" && strings.HasPrefix(reply, "-NOAUTH"):
+	case reply == "+PONG":
 		return nil
+	case strings.HasPrefix(reply, "-NOAUTH"):
+		return fmt.Errorf("%s: the server wants a password: --password, or BITKV_REQUIREPASS in the environment", addr)
 	}
 	return fmt.Errorf("%s: PING: %s", addr, reply)
 }

@@ -31,9 +31,18 @@ var logLevels = map[string]slog.Level{
 // newLogger returns a logger of the given format ("redis" or "json").
 func newLogger(w io.Writer, format string, level *slog.LevelVar) *slog.Logger {
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: durationInSeconds}))
 	}
 	return slog.New(&redisHandler{mu: new(sync.Mutex), w: w, level: level, pid: os.Getpid()})
+}
+
+// durationInSeconds makes a number of seconds of a duration, which slog writes in
+// JSON as nanoseconds.
+func durationInSeconds(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.Float64Value(a.Value.Duration().Round(time.Microsecond).Seconds())
+	}
+	return a
 }
 
 // redisHandler writes log lines as Redis does, with attributes behind:

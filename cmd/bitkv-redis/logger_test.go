@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"testing"
 	"time"
+
+	"bitkv/resp"
 )
 
 func TestRedisLog(t *testing.T) {
@@ -50,13 +52,26 @@ func TestRedisLog(t *testing.T) {
 
 func TestJSONLog(t *testing.T) {
 	var b bytes.Buffer
-	newLogger(&b, "json", new(slog.LevelVar)).Info("hello", "n", 1)
+	newLogger(&b, "json", new(slog.LevelVar)).Info("hello", "n", 1, "took", 1500*time.Millisecond)
 	var line struct {
-		Msg string
-		N   int
+		Msg  string
+		N    int
+		Took float64 // seconds
 	}
-	if err := json.Unmarshal(b.Bytes(), &line); err != nil || line.Msg != "hello" || line.N != 1 {
+	if err := json.Unmarshal(b.Bytes(), &line); err != nil || line.Msg != "hello" || line.N != 1 || line.Took != 1.5 {
 		t.Errorf("%q: %v", b.String(), err)
+	}
+}
+
+// The banner is no JSON: it is not printed between lines of it, whoever asks for it.
+func TestNoBannerInJSON(t *testing.T) {
+	for format, want := range map[string]bool{"redis": true, "json": false} {
+		var b bytes.Buffer
+		p := process{stdout: &b}
+		p.banner(&resp.Settings{LogFormat: format, AlwaysShowLogo: true})
+		if got := b.Len() > 0; got != want {
+			t.Errorf("%s: printed %q", format, b.String())
+		}
 	}
 }
 

@@ -129,7 +129,7 @@ func (s *service) run() error {
 	for db := range store.Databases() {
 		keys += store.Size(db)
 	}
-	s.log.Info("database loaded", "keys", keys, "seconds", fmt.Sprintf("%.3f", time.Since(began).Seconds()))
+	s.log.Info("database loaded", "keys", keys, "took", time.Since(began))
 	s.log.Info("Ready to accept connections", "on", s.addresses())
 	s.notifySupervisor("READY=1")
 	err = s.wait()
@@ -287,9 +287,9 @@ func (s *service) addresses() string {
 	return strings.Join(list, ",")
 }
 
-// banner greets a person at a terminal.
+// banner greets a person at a terminal. Between lines of JSON there is no place for it.
 func (p *process) banner(cfg *resp.Settings) {
-	if !cfg.AlwaysShowLogo && (cfg.LogFile != "" || cfg.LogFormat != "redis" || !isTerminal(p.stdout)) {
+	if cfg.LogFormat != "redis" || !cfg.AlwaysShowLogo && (cfg.LogFile != "" || !isTerminal(p.stdout)) {
 		return
 	}
 	p.printf(`

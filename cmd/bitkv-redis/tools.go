@@ -58,7 +58,7 @@ func (p *process) tools() []*cli.Command {
 	}
 	for _, c := range commands {
 		c.HideHelpCommand = true
-		c.OnUsageError = usageError
+		c.OnUsageError = toolUsageError
 	}
 	return commands
 }
@@ -66,10 +66,20 @@ func (p *process) tools() []*cli.Command {
 // usageError leaves the printing of an error to process.run: one line.
 func usageError(_ *cli.Context, err error, _ bool) error { return err }
 
+// toolUsageError adds the usage of the tool to what is wrong with a flag.
+func toolUsageError(c *cli.Context, err error, _ bool) error {
+	return fmt.Errorf("%w; %s", err, usage(c))
+}
+
+// usage is a tool's usage on one line.
+func usage(c *cli.Context) string {
+	return strings.TrimRight("usage: bitkv-redis "+c.Command.Name+" [options] "+c.Command.ArgsUsage, " ")
+}
+
 // arguments returns exactly n arguments.
 func arguments(c *cli.Context, n int) ([]string, error) {
 	if c.Args().Len() != n {
-		return nil, fmt.Errorf("usage: bitkv-redis %s [options] %s", c.Command.Name, c.Command.ArgsUsage)
+		return nil, errors.New(usage(c))
 	}
 	return c.Args().Slice(), nil
 }
@@ -162,10 +172,13 @@ func (p *process) dump(c *cli.Context) error {
 	}
 	for _, name := range names {
 		info, err := os.Stat(name)
-		if err == nil && info.IsDir() {
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, bare(err))
+		}
+		if info.IsDir() {
 			return fmt.Errorf("%s is a directory; dump takes the files in it, such as %s", name, filepath.Join(name, "MANIFEST"))
 		}
-		if err == nil && !engine.IsFileName(filepath.Base(name)) {
+		if !engine.IsFileName(filepath.Base(name)) {
 			return fmt.Errorf("%s is no file of a data directory", name)
 		}
 	}

@@ -186,7 +186,10 @@ func TestToolErrors(t *testing.T) {
 		{[]string{"dump", missing}, "no such file or directory"},
 		{[]string{"dump", foreign}, "bitkv-redis: " + foreign + " is no file of a data directory\n"},
 		{[]string{"dump", used}, used + " is a directory; dump takes the files in it"},
+		{[]string{"dump", filepath.Join(empty, "none")}, "bitkv-redis: " + filepath.Join(empty, "none") + ": no such file or directory\n"},
 		{[]string{"healthcheck", "--port", strconv.Itoa(testenv.FreePort(t))}, "connection refused"},
+		{[]string{"healthcheck", "7777"}, "bitkv-redis: usage: bitkv-redis healthcheck [options]\n"},
+		{[]string{"check", "--port", "1"}, "-port; usage: bitkv-redis check [options] DIR\n"},
 	}
 	for _, tt := range tests {
 		code, out, errs := tool(t, tt.args...)
@@ -202,9 +205,11 @@ func TestToolErrors(t *testing.T) {
 func TestHealthcheck(t *testing.T) {
 	r := serve(t, t.TempDir(), "--requirepass", "secret")
 	port := strconv.Itoa(r.port)
-	for password, want := range map[string]int{"": 0, "secret": 0, "wrong": 1} {
+	for password, want := range map[string]int{"": 1, "secret": 0, "wrong": 1} {
 		if code, _, errs := tool(t, "healthcheck", "--port", port, "--password", password); code != want {
 			t.Errorf("password %q: code %d, %q", password, code, errs)
+		} else if password == "" && !strings.Contains(errs, "wants a password: --password") {
+			t.Errorf("without a password: %q", errs)
 		}
 	}
 }
