@@ -89,8 +89,13 @@ func (g *authGuard) forget(host string) {
 	delete(g.failed, host)
 }
 
-// wrongPassword answers a failed AUTH, late if there have been many.
+// wrongPassword answers a failed AUTH, late if there have been many. Without
+// requirepass there is nothing to guess: only the name of the user was wrong.
 func (c *client) wrongPassword() {
+	if c.srv.config.Load().RequirePass == "" {
+		c.err(errWrongPass)
+		return
+	}
 	delay := c.srv.guard.failure(c.host(), time.Now())
 	if delay == 0 || c.inExec() {
 		c.err(errWrongPass)

@@ -133,6 +133,16 @@ func TestAuthDelay(t *testing.T) {
 		t.Errorf("%d guesses took %v", freeFailures+2, took)
 	}
 	c.want("AUTH secret", okReply)
+
+	// Without requirepass there is nothing to guess, and nothing is counted.
+	s = startServer(t, nil)
+	c = s.dial(t)
+	for range freeFailures + 2 {
+		c.want("AUTH nobody x", "-"+errWrongPass+"\r\n")
+	}
+	if n := len(s.guard.failed); n != 0 {
+		t.Errorf("%d addresses are remembered without a password", n)
+	}
 }
 
 func TestClientList(t *testing.T) {

@@ -36,7 +36,7 @@ var debugCommands = map[string]debugCommand{
 	"listpack":                     {debugNot(errNotListpack), 1, 1},
 	"loadaof":                      {debugReload, 0, 0},
 	"log":                          {debugLog, 1, 1},
-	"object":                       {debugObject, 1, 2},
+	"object":                       {debugObject, 1, 1},
 	"pause-cron":                   {debugPauseCron, 1, 1},
 	"populate":                     {debugPopulate, 1, 3},
 	"protocol":                     {debugProtocol, 1, 1},
