@@ -242,15 +242,19 @@ func (d *dataFile) firstSeq(size int64) (uint64, error) {
 	return 1<<64 - 1, nil
 }
 
-// replayAll reads the log files that were not sealed.
+// replayAll reads the log files that were not sealed; an error says what to do about damage.
 func (db *DB) replayAll(p *feeder, files []*loadFile, next uint64) ([]logTail, error) {
 	tails := make([]*dataFile, len(files))
 	for i, f := range files {
 		tails[i] = f.dataFile
 	}
-	return db.tailReader().replayAll(tails, next, func(i int, next uint64) (logTail, uint64, bool, error) {
+	ends, err := db.tailReader().replayAll(tails, next, func(i int, next uint64) (logTail, uint64, bool, error) {
 		return db.replay(p, files[i], next)
 	})
+	if damage := (*CorruptError)(nil); errors.As(err, &damage) {
+		damage.Reason += "; `bitkv-redis repair` keeps what is not damaged"
+	}
+	return ends, err
 }
 
 func (db *DB) tailReader() tailReader { return tailReader{db.opt.FS, db.dir, db.manifest.uuid} }
