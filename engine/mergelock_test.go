@@ -71,16 +71,22 @@ func TestMergeBatches(t *testing.T) {
 	}
 }
 
+// keyOfOtherShard returns a key that is not in the shard of key.
+func keyOfOtherShard(db *DB, key []byte) []byte {
+	other := []byte("other 0")
+	for i := 1; db.shardOf(other) == db.shardOf(key); i++ {
+		other = fmt.Append(nil, "other ", i)
+	}
+	return other
+}
+
 // TestLockRun sees that the lock is held for the records of one shard, for so many
 // of them, and never for two shards.
 func TestLockRun(t *testing.T) {
 	db := mustOpen(t, t.TempDir(), Options{})
 	t.Cleanup(func() { mustClose(t, db) })
 	one := []byte("one")
-	other := []byte("other 0")
-	for i := 1; db.shardOf(other) == db.shardOf(one); i++ {
-		other = fmt.Append(nil, "other ", i)
-	}
+	other := keyOfOtherShard(db, one)
 	free := func(key []byte) bool {
 		s := db.shardOf(key)
 		if !s.mu.TryLock() {
@@ -120,10 +126,7 @@ func TestLockRunCollection(t *testing.T) {
 	db := mustOpen(t, t.TempDir(), Options{})
 	t.Cleanup(func() { mustClose(t, db) })
 	from := []byte("from")
-	to := []byte("to 0")
-	for i := 1; db.shardOf(to) == db.shardOf(from); i++ {
-		to = fmt.Append(nil, "to ", i)
-	}
+	to := keyOfOtherShard(db, from)
 	write := func(fn func(tx *Tx) error) {
 		t.Helper()
 		tx := beginAll(db, true)
