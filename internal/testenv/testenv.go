@@ -3,24 +3,58 @@
 package testenv
 
 import (
+	"math/rand/v2"
 	"net"
 	"runtime"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// FreePort returns a TCP port of the loopback that nobody listens on.
+// Ports that tests give to servers lie below those that systems give to outgoing
+// connections, which begin at 32768 at the least: no client can take one between its
+// choice and the server's listening.
+const (
+	firstPort = 10_000
+	lastPort  = 32_000
+)
+
+// port is where the next search begins: elsewhere in each process.
+var port atomic.Uint32
+
+func init() {
+	port.Store(rand.Uint32())
+}
+
+// FreePort returns a TCP port of the loopback that nobody listens on. It is the test's
+// until the test ends: no other test gets it, in this process or another one that asks
+// here, because two servers that were told the same port look like one to whoever dials
+// it. A UDP socket of that number, which no test has another use for, holds it.
 func FreePort(tb testing.TB) int {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
+	for range lastPort - firstPort {
+		n := firstPort + int(port.Add(1)%(lastPort-firstPort))
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(n))
+		held, err := net.ListenPacket("udp4", addr)
+		if err != nil {
+			continue
+		}
+		if l, err := net.Listen("tcp4", addr); err == nil && l.Close() == nil {
+			tb.Cleanup(func() {
+				if err := held.Close(); err != nil {
+					tb.Error(err)
+				}
+			})
+			return n
+		}
+		if err := held.Close(); err != nil {
+			tb.Fatal(err)
+		}
 	}
-	if err := l.Close(); err != nil {
-		tb.Fatal(err)
-	}
-	return l.Addr().(*net.TCPAddr).Port
+	tb.Fatal("no port of the loopback is free")
+	return 0
 }
 
 // Goroutines returns the stacks of the goroutines that run a package, named by its
