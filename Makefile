@@ -139,7 +139,7 @@ fmt: ## format every file
 check: test lint ## what CI runs
 
 deps: ## install redis-server and what else the tests need from Debian's packages, if missing
-	@scripts/deps.sh redis python suite
+	@scripts/deps.sh redis python suite race
 
 clean: ## remove what was built, and the tools
 	rm -rf bin .cache

@@ -7,8 +7,9 @@
 #   clients  the other clients of `make clients`: ruby-redis, and Node.js with
 #            ioredis, which comes from npm into .cache/clients
 #   suite    what it takes to fetch and to run Redis's own Tcl suite
+#   race     a C compiler, which Go's race detector is linked with
 #
-#   scripts/deps.sh [redis|python|clients|suite ...]     default: redis
+#   scripts/deps.sh [redis|python|clients|suite|race ...]     default: redis
 #
 # Debian's redis-server package starts a service on port 6379 and at every boot.
 # A development machine has not asked for that, and `make run` wants the port, so
@@ -23,7 +24,12 @@ packages=()
 need() {
 	local package=$1
 	shift
-	"$@" >/dev/null 2>&1 || packages+=("$package")
+	[[ " ${packages[*]} " == *" $package "* ]] || "$@" >/dev/null 2>&1 || packages+=("$package")
+}
+
+# c_headers fails without the headers of the C library.
+c_headers() {
+	echo '#include <stdlib.h>' | "${CC:-gcc}" -E -
 }
 
 # missing finds which packages the groups in its arguments lack.
@@ -48,6 +54,10 @@ missing() {
 		suite)
 			need tcl command -v tclsh
 			need dpkg-dev command -v dpkg-source
+			;;
+		race)
+			need gcc command -v "${CC:-gcc}"
+			need libc6-dev c_headers
 			;;
 		*)
 			echo "deps: no group is called $group" >&2
