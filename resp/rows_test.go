@@ -167,12 +167,30 @@ func TestR07Pipeline(t *testing.T) {
 	s := startServer(t, nil)
 	c := s.dial(t)
 	const n = 100_000
-	go func() {
-		_, _ = io.WriteString(c.Conn, strings.Repeat(line("ECHO", strings.Repeat("v", 61)), n)) // ends with the test
+	request := line("ECHO", strings.Repeat("v", 61))
+	// What is sent before replies to it are read fits into the buffers of sockets, for
+	// the server may read ahead of a client that is slow to take them.
+	const pieceBytes, pieces = 4093, 8
+	inFlight := make(chan struct{}, pieces)
+	go func() { // ends with the test
+		for all := strings.Repeat(request, n); all != ""; all = all[min(pieceBytes, len(all)):] {
+			select {
+			case inFlight <- struct{}{}:
+			case <-t.Context().Done():
+				return
+			}
+			if _, err := io.WriteString(c.Conn, all[:min(pieceBytes, len(all))]); err != nil {
+				return
+			}
+		}
 	}()
 	var free int64
+	answered := 0
 	for i := range n {
 		c.reply()
+		for answered += len(request); answered >= pieceBytes; answered -= pieceBytes {
+			<-inFlight
+		}
 		if i%1000 == 0 {
 			s.eachClient(func(other *client) bool {
 				free = max(free, other.queryLen.Load()+other.queryFree.Load())
