@@ -32,7 +32,7 @@ func mustClose(tb testing.TB, db *DB) {
 // waitFor polls until done, for work that goes on in the background.
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !done(); {
+	for deadline := time.Now().Add(time.Minute); !done(); {
 		if time.Now().After(deadline) {
 			t.Fatalf("timed out: %s", what)
 		}

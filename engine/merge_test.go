@@ -218,7 +218,7 @@ func TestLiveBytesAfterMergeAreThoseAfterReopening(t *testing.T) {
 		// What was dropped as a whole is taken off in the background, and small files
 		// are merged there, too.
 		var got, want Stats
-		for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 			want = r.reopened()
 			got = r.w.db.Stats()
 			if got.LiveBytes == want.LiveBytes && got.Keys == want.Keys {
@@ -281,7 +281,7 @@ func TestCloseEndsAMerge(t *testing.T) {
 	x.fill("a", 100)
 	done := make(chan error)
 	go func() { done <- x.db.Merge(context.Background(), 0) }()
-	for end := time.Now().Add(10 * time.Second); !x.db.Stats().Merge.Running; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !x.db.Stats().Merge.Running; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the merge does not begin")
 		}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The client matrix: clients of several languages run the same script (connect,
@@ -72,7 +71,7 @@ func TestRedisCLIMatrix(t *testing.T) {
 				s := start(t, k)
 				popped := make(chan string, 1)
 				go func() { popped <- cli(t, s, "", protocol, "--no-raw", "BLPOP", "queue", "20") }()
-				eventually(t, 20*time.Second, "a client waits", func() bool {
+				eventually(t, replyTimeout, "a client waits", func() bool {
 					return strings.Contains(cli(t, s, "", "INFO", "clients"), "\r\nblocked_clients:1\r\n")
 				})
 				out := cli(t, s, string(steps), protocol, "--no-raw")

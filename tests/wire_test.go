@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// replyTimeout bounds the wait for one reply.
-const replyTimeout = 10 * time.Second
+// replyTimeout bounds the wait for one reply: it is for a server that hangs, not for
+// one that has little of a busy machine.
+const replyTimeout = 60 * time.Second
 
 // value is one reply: its exact bytes and what they say.
 type value struct {

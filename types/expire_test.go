@@ -235,10 +235,10 @@ func TestActiveExpiryRuns(t *testing.T) {
 	s.setOpt(0, "k", "v", SetOptions{ExpireMs: testEpochMs + 10})
 	s.clock.advance(time.Second)
 	s.SetActiveExpire(true)
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for s.Size(0) != 0 {
 		if time.Now().After(deadline) {
-			t.Fatal("the key is still there after 10 s")
+			t.Fatal("the key is still there after a minute")
 		}
 		time.Sleep(time.Millisecond)
 	}

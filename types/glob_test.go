@@ -161,8 +161,8 @@ func TestMatchIsNotExponential(t *testing.T) {
 		if got {
 			t.Fatal("matched without a b")
 		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("still matching after 10 s")
+	case <-time.After(time.Minute):
+		t.Fatal("still matching after a minute")
 	}
 }
 

@@ -73,7 +73,7 @@ func Goroutines(pkg string) (stacks []string) {
 // that has said that it is done may need a moment to be gone.
 func WantGoroutines(tb testing.TB, pkg string, n int) {
 	tb.Helper()
-	for deadline := time.Now().Add(30 * time.Second); len(Goroutines(pkg)) > n; runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); len(Goroutines(pkg)) > n; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			tb.Fatalf("goroutines of %s are left:\n%s", pkg, strings.Join(Goroutines(pkg), "\n\n"))
 		}
