@@ -25,6 +25,8 @@ import (
 const (
 	// gcFloorBytes is the least room for garbage.
 	gcFloorBytes = 32 << 20
+	// goLeastHeap times GOGC/100 is the heap below which the runtime does not collect.
+	goLeastHeap = 4 << 20
 	// loadGOGC is the least GOGC while the data is loaded: then nearly all that is
 	// allocated stays, so a cycle takes processor time from the load and finds little.
 	loadGOGC = 100
@@ -36,8 +38,8 @@ const (
 	// surplusFloor, that lasts for surplusLasts without a cycle of the collector is
 	// given back to the system. That holds everything up for some ten milliseconds,
 	// so it is not done while there is much going on, nor often.
-	surplusPercent = 20
-	surplusFloor   = 48 << 20
+	surplusPercent = 10
+	surplusFloor   = 16 << 20
 	surplusLasts   = 3 * time.Second
 	surplusPause   = 20 * time.Second
 	// limitShare is what the memory limit of the runtime is above maxmemory, at
@@ -47,12 +49,13 @@ const (
 )
 
 // gcPercent is the GOGC that gives a heap with live bytes the room that gogc says.
-// 0 stands for no collection but at the memory limit.
+// 0 stands for no collection but at the memory limit. A heap that is smaller than what
+// the runtime goes by is given no more than one of that size.
 func gcPercent(gogc, live int64) int {
 	if gogc == 0 {
 		return -1
 	}
-	room := 100 * float64(gcFloorBytes) / float64(max(live, 1<<20))
+	room := 100 * float64(gcFloorBytes) / float64(max(live, goLeastHeap))
 	return int(math.Ceil(max(float64(gogc), room)))
 }
 
@@ -140,7 +143,7 @@ func (p *collectorPacer) look(now time.Time) {
 		runtime.GC()
 	}
 	switch {
-	case !hasSurplus(residentHeap(), used):
+	case !hasSurplus(reclaimableHeap(), used):
 		p.surplus = time.Time{}
 	case p.surplus.IsZero() || readMetric(cyclesMetric) != p.cycles:
 		p.surplus, p.cycles = now, readMetric(cyclesMetric)
@@ -150,9 +153,9 @@ func (p *collectorPacer) look(now time.Time) {
 	}
 }
 
-// hasSurplus reports whether the runtime holds much more than is used.
-func hasSurplus(resident, used int64) bool {
-	return resident-used > max(surplusFloor, used*surplusPercent/100)
+// hasSurplus reports whether a heap is much more than what is used.
+func hasSurplus(heap, used int64) bool {
+	return heap-used > max(surplusFloor, used*surplusPercent/100)
 }
 
 // differs reports whether GOGC has to be changed: setting it stops the world for a
@@ -176,9 +179,10 @@ const cyclesMetric = "/gc/cycles/total:gc-cycles"
 // liveHeap is what the last cycle found in use.
 func liveHeap() int64 { return readMetric("/gc/heap/live:bytes") }
 
-// residentHeap is what the runtime has of the system and has not given back.
-func residentHeap() int64 {
-	return readMetric("/memory/classes/total:bytes") - readMetric("/memory/classes/heap/released:bytes")
+// reclaimableHeap is what the heap holds but for places between objects, which the
+// system cannot be given: objects, of which some are garbage, and free pages.
+func reclaimableHeap() int64 {
+	return readMetric("/memory/classes/heap/objects:bytes") + readMetric("/memory/classes/heap/free:bytes")
 }
 
 func readMetric(name string) int64 {

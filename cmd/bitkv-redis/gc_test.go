@@ -14,8 +14,9 @@ func TestGCPercent(t *testing.T) {
 		want       int
 	}{
 		{"off", 0, 1 << 30, -1},
-		{"a small heap may double many times", 15, 2 << 20, 1600},
-		{"nothing is known yet", 15, 0, 3200},
+		{"a small heap may double many times", 15, 8 << 20, 400},
+		{"the runtime takes no heap for smaller than 4 MB", 15, 2 << 20, 800},
+		{"nothing is known yet", 15, 0, 800},
 		{"the floor is what counts", 15, 64 << 20, 50},
 		{"the share is what counts", 15, 1 << 30, 15},
 		{"a higher share", 100, 64 << 20, 100},
@@ -81,16 +82,16 @@ func TestDiffers(t *testing.T) {
 
 func TestHasSurplus(t *testing.T) {
 	for _, tt := range []struct {
-		resident, used int64
-		want           bool
+		heap, used int64
+		want       bool
 	}{
-		{60 << 20, 20 << 20, false},
-		{80 << 20, 20 << 20, true},
-		{1 << 30, 900 << 20, false},
-		{1 << 30, 800 << 20, true},
+		{30 << 20, 20 << 20, false},
+		{40 << 20, 20 << 20, true},
+		{1 << 30, 960 << 20, false},
+		{1 << 30, 900 << 20, true},
 	} {
-		if got := hasSurplus(tt.resident, tt.used); got != tt.want {
-			t.Errorf("hasSurplus(%d, %d) = %v", tt.resident, tt.used, got)
+		if got := hasSurplus(tt.heap, tt.used); got != tt.want {
+			t.Errorf("hasSurplus(%d, %d) = %v", tt.heap, tt.used, got)
 		}
 	}
 }
