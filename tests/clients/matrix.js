@@ -174,7 +174,7 @@ async function errors(r) {
 
 async function main() {
   for (const protocol of [2, 3]) {
-    const r = new Redis({ port, protocol, connectionName: 'matrix-js', maxRetriesPerRequest: 0 });
+    const r = new Redis({ host: '127.0.0.1', port, protocol, connectionName: 'matrix-js', maxRetriesPerRequest: 0 });
     same('FLUSHALL', await r.flushall(), 'OK');
     same('PING', await r.ping(), 'PONG');
     same('CLIENT INFO', (await r.call('CLIENT', 'INFO')).match(/ name=(\S*) .* resp=(\d)/).slice(1, 3),

@@ -94,7 +94,7 @@ def lists(r):
 def blocking(r):
     got = []
     waiter = threading.Thread(
-        target=lambda: got.append(redis.Redis(port=PORT).blpop(["q1", "q2"], 20)), daemon=True
+        target=lambda: got.append(redis.Redis(host="127.0.0.1", port=PORT).blpop(["q1", "q2"], 20)), daemon=True
     )
     waiter.start()
     until("a client waits", lambda: r.info("clients")["blocked_clients"] == 1)
@@ -208,13 +208,13 @@ def errors(r):
 
 
 def main():
-    r = redis.Redis(port=PORT, client_name="matrix-py")
+    r = redis.Redis(host="127.0.0.1", port=PORT, client_name="matrix-py")
     same("PING", r.ping(), True)
     same("CLIENT GETNAME", r.client_getname(), "matrix-py")
     same("INFO", r.info()["redis_mode"], "standalone")
     for part in (strings, hashes, lists, blocking, sets, sorted_sets, pipelines, transactions, scans, dumps, errors):
         part(r)
-    same("another database", redis.Redis(port=PORT, db=9).dbsize(), 0)
+    same("another database", redis.Redis(host="127.0.0.1", port=PORT, db=9).dbsize(), 0)
     same("FLUSHALL", (r.flushall(), r.dbsize()), (True, 0))
     print(f"redis-py {redis.__version__}: {steps} steps")
 
