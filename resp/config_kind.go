@@ -290,7 +290,11 @@ func (k enumKind) describe() string { return strings.Join(k.words, ", ") }
 
 // wordsKind is several words of a set, such as "save now": a []string. The
 // first word of the set stands alone: it means none of the others.
-type wordsKind struct{ enumKind }
+type wordsKind struct {
+	enumKind
+	opposed  [2]string // which exclude each other
+	conflict badValue  // what is said if both are there
+}
 
 func (k wordsKind) parse(words []string, _ any) (any, error) {
 	var list []string
@@ -308,6 +312,9 @@ func (k wordsKind) parse(words []string, _ any) (any, error) {
 	}
 	if len(list) > 1 && slices.Contains(list, k.words[0]) {
 		return nil, fmt.Errorf("'%s' cannot be combined with others", k.words[0])
+	}
+	if slices.Contains(list, k.opposed[0]) && slices.Contains(list, k.opposed[1]) {
+		return nil, k.conflict
 	}
 	return list, nil
 }

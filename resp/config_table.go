@@ -279,7 +279,11 @@ var processDirectives = []directive{
 	},
 }
 
-var shutdownWords = wordsKind{oneOf("default", "save", "nosave", "now", "force")}
+var shutdownWords = wordsKind{
+	oneOf("default", "save", "nosave", "now", "force"),
+	[2]string{"save", "nosave"},
+	"shutdown options SAVE and NOSAVE can't be used simultaneously",
+}
 
 var storageDirectives = []directive{
 	{

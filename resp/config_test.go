@@ -185,6 +185,7 @@ func TestConfigFileErrors(t *testing.T) {
 		{`dir ""`, "dir is empty"},
 		{"merge-ratio 0", "/c line 1: merge-ratio: argument must be above 0 and at most 1"},
 		{"shutdown-on-sigint default now", "/c line 1: shutdown-on-sigint: 'default' cannot be combined with others"},
+		{"shutdown-on-sigint nosave save", "/c line 1: shutdown-on-sigint: shutdown options SAVE and NOSAVE can't be used simultaneously"},
 	}
 	for _, tt := range tests {
 		_, _, err := readConfig(t, tt.text)

@@ -36,7 +36,7 @@ func (s *Server) Listen() error {
 		}
 	}
 	if len(opened) == 0 && unix == nil {
-		return errors.New("resp: no address to listen on: port is 0 and unixsocket is not set")
+		return errors.New("resp: no address to listen on: bind names none of this machine, and unixsocket is not set")
 	}
 	s.serveConfigured(opened)
 	if unix != nil {
