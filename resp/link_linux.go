@@ -36,6 +36,8 @@ type epollLink struct {
 	// patience ends the lingering; nil before it.
 	patience *time.Timer
 
+	period uint64 // of loop.crowd that it had its last turn in
+
 	posted bool // it is in loop.inbox; guarded by loop.mu
 }
 

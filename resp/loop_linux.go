@@ -24,11 +24,12 @@ import (
 //     to be waited for are put aside, until acker_linux.go has done that.
 //  4. Every one of them sends its replies, in one write.
 //
-// All its system calls but two return at once, so they are made without telling
-// the Go scheduler, which costs more than some of them do. The two are the
-// acknowledgement, and epoll when there is nothing to do: the loop first asks
-// without waiting, and only if nothing has happened waits, as the scheduler
-// knows, so that it can give the processor to others (see park).
+// All its system calls but three return at once, so they are made without telling
+// the Go scheduler, which costs more than some of them do. The three are the
+// acknowledgement, a nap when many clients are active (see crowd_linux.go), and
+// epoll when there is nothing to do: the loop first asks without waiting, and only if
+// nothing has happened waits, as the scheduler knows, so that it can give the
+// processor to others (see park).
 //
 // epoll is edge-triggered: it says once that a connection has become readable.
 // The loop remembers that until a read comes back short (epollLink.readable).
@@ -78,7 +79,8 @@ type eventLoop struct {
 	released ackResult    // what takeMail found in acked
 	clients  int          // entered and not closed
 
-	own lookahead // for a client's own
+	own   lookahead // for a client's own
+	crowd crowd     // how many of its clients are active
 
 	// Counted here and added to the server's once in an iteration.
 	acc                          accounting
@@ -162,6 +164,7 @@ func (l *eventLoop) end() {
 func (l *eventLoop) run() {
 	defer close(l.done)
 	runtime.LockOSThread() // not unlocked: the thread ends with the loop
+	l.keepTime()
 	for {
 		n := l.poll()
 		for i := range l.events[:n] {
@@ -191,6 +194,9 @@ func (l *eventLoop) poll() int {
 	}
 	if len(l.next)+len(l.disk) > 0 {
 		return 0
+	}
+	if n, slept := l.napInCrowd(); n > 0 || slept && l.mail.Load() {
+		return n
 	}
 	l.sleeping.Store(true)
 	defer l.sleeping.Store(false)
@@ -358,6 +364,7 @@ func (l *eventLoop) runGroup(turns []*epollLink) (n int) {
 			continue
 		}
 		if k.runs {
+			l.crowd.note(k)
 			k.guard(k.run)
 		}
 		k.c.frame.ahead = nil // the next group's room
