@@ -71,8 +71,9 @@ type dataFile struct {
 	salted uint32   // saltCRC(salt)
 	meta   fileMeta // guarded by DB.filesMu once the file is in the set
 
-	file   File
-	mapped atomic.Pointer[[]byte]
+	file     File
+	hintless atomic.Bool // it is immutable, and its hint file could not be written
+	mapped   atomic.Pointer[[]byte]
 	warm   atomic.Pointer[warmMap] // nil: not known
 
 	// flushed is the length that the operating system holds; everything past it

@@ -228,9 +228,7 @@ func (db *DB) start(hintless []*dataFile) {
 func (db *DB) makeHints(files []*dataFile) {
 	for _, f := range files {
 		if !db.closing.Load() && !f.removed.Load() {
-			if err := db.writeHint(f); err != nil {
-				db.opt.Logger.Warn("write a hint file", "file", f.name(), "err", err)
-			}
+			db.makeHint(f)
 		}
 		if err := f.release(); err != nil {
 			db.opt.Logger.Warn("close a data file", "file", f.name(), "err", err)

@@ -46,6 +46,8 @@ type diskLimit struct {
 	since atomic.Int64 // grown, when last looked
 	wants atomic.Int64 // what a write was refused for, the most of them; noRefusal
 
+	hintless atomic.Bool // there is no room for hint files, which was said
+
 	mu      sync.Mutex // held by the one who looks; guards following
 	looked  time.Time
 	claimed int64 // of used, what is about to be reserved, and may not be on the disk yet

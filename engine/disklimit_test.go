@@ -262,3 +262,73 @@ func TestDiskLimitIsSaidOnce(t *testing.T) {
 	db.Stats()
 	lines("in the end", 2, 1)
 }
+
+// A hint file is not written beyond the limit: the database works and opens without it,
+// says so, and makes it once a merge has made room.
+func TestDiskLimitSkipsHints(t *testing.T) {
+	var log bytes.Buffer
+	dir := t.TempDir()
+	opt := Options{
+		DataFileBytes: 1 << 20, MergeDeadBytes: -1, ScrubInterval: -1, NoPreallocate: true,
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	}
+	db := mustOpen(t, dir, opt)
+	db.keepReserve()
+	const files = 3
+	for n := range files {
+		db.SetMaxDisk(0)
+		for i := range 2000 {
+			if err := db.Put(fmt.Appendf(nil, "key:%d:%06d", n, i), []byte("a value that is not inline")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		db.disk.look(0)
+		db.SetMaxDisk(db.DiskUsed() + 2000)
+		if err := db.rotateAndSeal(); err != nil {
+			t.Fatal(err)
+		}
+		db.disk.look(0)
+		if used, limit := db.DiskUsed(), db.disk.limit.Load(); used > limit {
+			t.Errorf("%d bytes are on the disk, the limit is %d", used, limit)
+		}
+	}
+	if n := db.Stats().HintlessFiles; n != files {
+		t.Errorf("%d files have no hint file, want %d", n, files)
+	}
+	if n := strings.Count(log.String(), "no room for hint files"); n != 1 {
+		t.Errorf("said %d times that there is no room:\n%s", n, log.String())
+	}
+	mustClose(t, db)
+
+	db = mustOpen(t, dir, opt)
+	waitFor(t, "the hint files are made by the next Open", func() bool {
+		names, err := filepath.Glob(filepath.Join(dir, "*"+hintSuffix))
+		return err == nil && len(names) >= files
+	})
+	// A merge of what is all dead makes the room for the hint file of what is not.
+	for i := range 2000 {
+		if err := db.Put(fmt.Appendf(nil, "key:%d:%06d", files, i), []byte("a value that is not inline")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 2000 {
+		if err := db.Delete(fmt.Appendf(nil, "key:0:%06d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db.disk.look(0)
+	db.SetMaxDisk(db.DiskUsed() + 2000)
+	if err := db.rotateAndSeal(); err != nil {
+		t.Fatal(err)
+	}
+	if n := db.Stats().HintlessFiles; n != 1 {
+		t.Errorf("%d files have no hint file, want 1", n)
+	}
+	if err := db.Merge(t.Context(), 0.9); err != nil {
+		t.Fatalf("Merge: %v", err)
+	}
+	if n := db.Stats().HintlessFiles; n != 0 {
+		t.Errorf("%d files have no hint file after the merge", n)
+	}
+	mustClose(t, db)
+}

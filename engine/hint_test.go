@@ -63,7 +63,7 @@ func TestHintInPieces(t *testing.T) {
 			t.Fatal(err)
 		}
 		var all hintEncoder
-		w := newHintWriter(f, &m, uuid)
+		w := newHintWriter(f, new(diskLimit), &m, uuid)
 		for i := range entries {
 			r := record{kind: kindPut, key: fmt.Appendf(nil, "key:%012d", i), value: []byte("12345678")[:i%9]}
 			offset := int64(fileHeaderBytes + frameHeaderBytes + 100*i)

@@ -14,14 +14,15 @@ const hintPieceBytes = 256 << 10
 // hintWriter writes a hint file front to back, in pieces.
 type hintWriter struct {
 	file    File
+	disk    *diskLimit
 	meta    *fileMeta
 	entries hintEncoder // with the bytes that are not written, at first those of the header
 	end     int64       // of what is written
 	crc     uint32      // of the entries that are
 }
 
-func newHintWriter(file File, meta *fileMeta, uuid [16]byte) *hintWriter {
-	w := &hintWriter{file: file, meta: meta, crc: saltCRC(meta.salt)}
+func newHintWriter(file File, disk *diskLimit, meta *fileMeta, uuid [16]byte) *hintWriter {
+	w := &hintWriter{file: file, disk: disk, meta: meta, crc: saltCRC(meta.salt)}
 	w.entries.b = append(make([]byte, 0, hintPieceBytes+hintPieceBytes/16), hintHeader(meta, uuid)...)
 	return w
 }
@@ -57,13 +58,50 @@ func (w *hintWriter) sum() {
 	w.crc = crc32.Update(w.crc, castagnoli, w.entries.b[max(fileHeaderBytes-w.end, 0):])
 }
 
+// writeBuffer writes what is in memory, if the limit on disk use has room for it.
 func (w *hintWriter) writeBuffer() error {
+	n := int64(len(w.entries.b))
+	if !w.disk.claim(n, false) {
+		return ErrDiskLimit
+	}
 	if _, err := w.file.WriteAt(w.entries.b, w.end); err != nil {
+		w.disk.settle(n, 0)
 		return err
 	}
-	w.end += int64(len(w.entries.b))
+	w.disk.settle(n, n)
+	w.end += n
 	w.entries.b = w.entries.b[:0]
 	return nil
+}
+
+// makeHint makes the hint file of an immutable file, if it can: without one the next
+// Open reads the data file instead, so a failure is but a line in the log. That the
+// limit on disk use leaves no room is said once; fillHints makes up for it.
+func (db *DB) makeHint(f *dataFile) {
+	err := db.writeHint(f)
+	f.hintless.Store(err != nil)
+	switch {
+	case err == nil:
+	case !errors.Is(err, ErrDiskLimit):
+		db.opt.Logger.Warn("write a hint file", "file", f.name(), "error", err)
+	case !db.disk.hintless.Swap(true):
+		db.opt.Logger.Warn("the limit on disk use leaves no room for hint files; a start reads data files instead, which takes longer",
+			"file", f.name())
+	}
+}
+
+// fillHints makes the hint files that could not be written, up to the first that still
+// cannot. A merge calls it, which makes room. REQUIRES: merge.running is held.
+func (db *DB) fillHints() {
+	db.disk.look(0)
+	for _, f := range db.files.Load().all() {
+		if f.hintless.Load() {
+			if db.makeHint(f); f.hintless.Load() {
+				return
+			}
+		}
+	}
+	db.disk.hintless.Store(false)
 }
 
 // writeHint makes the hint file of an immutable file, by reading that once more.
@@ -97,7 +135,7 @@ func (db *DB) writeHintTo(name string, f *dataFile) (err error) {
 		}
 	}()
 	meta := f.meta
-	w := newHintWriter(out, &meta, db.manifest.uuid)
+	w := newHintWriter(out, &db.disk, &meta, db.manifest.uuid)
 	end, reason, err := f.scanFrames(fileHeaderBytes, meta.dataEnd, func(fr *frame) error {
 		if _, err := fr.checkRecords(); err != nil {
 			return err

@@ -222,6 +222,7 @@ func (db *DB) mergeFiles(ctx context.Context, choose func() mergeChoice) error {
 	m.progress.begin("merge", m.total, db.opt.Progress)
 	m.report()
 	err := m.runGroups(todo)
+	db.fillHints()
 	db.keepReserve()
 	db.merge.finished(err, m.reclaimed)
 	if err != nil {

@@ -267,10 +267,7 @@ func (m *merger) finishOutput() error {
 			db.opt.Logger.Warn("map a merged file", "file", f.name(), "err", err)
 		}
 	}
-	// Without a hint file the next Open reads the data file instead.
-	if err := db.writeHint(f); err != nil {
-		db.opt.Logger.Warn("write a hint file", "file", f.name(), "err", err)
-	}
+	db.makeHint(f)
 	return nil
 }
 

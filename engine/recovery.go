@@ -321,10 +321,7 @@ func (db *DB) adoptSealed(f *dataFile) error {
 			return err
 		}
 	}
-	// Without a hint file the next Open reads the data file instead.
-	if err := db.writeHint(f); err != nil {
-		db.opt.Logger.Warn("write a hint file", "file", f.name(), "err", err)
-	}
+	db.makeHint(f)
 	return nil
 }
 

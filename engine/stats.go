@@ -9,6 +9,9 @@ type Stats struct {
 	Keys, Collections int64
 	// DataFiles is the number of data files, ImmutableFiles that of the sealed ones.
 	DataFiles, ImmutableFiles int
+	// HintlessFiles is how many sealed ones have no hint file because it could not be
+	// written: the next Open has to read all of them. A merge tries again.
+	HintlessFiles int
 	// LiveBytes is the length of the records that the keydir refers to, DeadBytes
 	// that of the others; TombstoneBytes is how much of the latter are tombstones.
 	LiveBytes, DeadBytes, TombstoneBytes int64
@@ -100,6 +103,9 @@ func (db *DB) Stats() Stats {
 		s.DataFiles++
 		if f.sealed.Load() {
 			s.ImmutableFiles++
+		}
+		if f.hintless.Load() {
+			s.HintlessFiles++
 		}
 		total, live := f.total.Load(), f.live.Load()
 		s.LiveBytes += live

@@ -78,6 +78,7 @@ func infoBitkv(c *client, t *infoText) {
 	t.int("keydir_bytes_per_key", int64(ratio(e.KeydirBytes, keys)))
 	t.int("data_files", int64(e.DataFiles))
 	t.int("immutable_files", int64(e.ImmutableFiles))
+	t.int("hintless_files", int64(e.HintlessFiles))
 	t.int("live_bytes", e.LiveBytes)
 	t.int("dead_bytes", e.DeadBytes)
 	t.int("tombstone_bytes", e.TombstoneBytes)
