@@ -10,13 +10,21 @@ import (
 
 // How far a long piece of work is, said to whoever waits for it: a tool says it on
 // standard error, in one line of a terminal that is written again every second, or, if
-// that is none, in a line every ten seconds; the server in its log. What is done
+// that is none, in a line every ten seconds; the server in its log, as often. What is done
 // before the first of these is said nothing of.
 
 const (
-	paceOfTerminal = time.Second      // and while a server loads
-	paceOfLog      = 10 * time.Second // and of what somebody has to read in a file
+	paceOfTerminal = time.Second
+	paceOfLog      = 10 * time.Second // of what somebody has to read in a file
 )
+
+// paceOf is how often something is said where it is written to.
+func paceOf(terminal bool) time.Duration {
+	if terminal {
+		return paceOfTerminal
+	}
+	return paceOfLog
+}
 
 // pace tells when it is time to say how far a piece of work is. Any goroutine may ask.
 type pace struct {
@@ -49,14 +57,22 @@ func (p *pace) due(pr engine.Progress, now time.Time) bool {
 func progressText(pr engine.Progress) string {
 	text := fmt.Sprintf("%s: %d%% of %s", pr.Work, percent(pr.DoneBytes, pr.TotalBytes), bytesText(pr.TotalBytes))
 	if pr.ETA > 0 {
-		text += fmt.Sprintf(", %v left", pr.ETA.Round(time.Second))
+		text += fmt.Sprintf(", %v left", wholeSeconds(pr.ETA))
 	}
 	return text
 }
 
-// progressFields is the same for a log.
+// wholeSeconds rounds up: what is not done takes some time.
+func wholeSeconds(d time.Duration) time.Duration {
+	return (d + time.Second - 1).Truncate(time.Second)
+}
+
+// progressFields is the same for a log. Without an eta it is not known, or all is read.
 func progressFields(pr engine.Progress) []any {
-	fields := []any{"percent", percent(pr.DoneBytes, pr.TotalBytes), "bytes", pr.TotalBytes, "eta", pr.ETA.Round(time.Second)}
+	fields := []any{"percent", percent(pr.DoneBytes, pr.TotalBytes), "done_bytes", pr.DoneBytes, "total_bytes", pr.TotalBytes}
+	if pr.ETA > 0 {
+		fields = append(fields, "eta", wholeSeconds(pr.ETA))
+	}
 	if pr.Keys > 0 {
 		fields = append(fields, "keys", pr.Keys)
 	}
@@ -80,10 +96,7 @@ func bytesText(n int64) string {
 // watch calls fn, a tool's work, with what it tells how far it is.
 func (p *process) watch(fn func(func(engine.Progress)) error) error {
 	terminal := isTerminal(p.stderr)
-	clock := pace{every: paceOfLog}
-	if terminal {
-		clock.every = paceOfTerminal
-	}
+	clock := pace{every: paceOf(terminal)}
 	var mu sync.Mutex // guards following, and standard error
 	said := false
 	err := fn(func(pr engine.Progress) {

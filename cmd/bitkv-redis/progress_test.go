@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,13 +45,40 @@ func TestProgressText(t *testing.T) {
 	}{
 		{engine.Progress{Work: "check", DoneBytes: 430, TotalBytes: 999}, "check: 43% of 999 bytes"},
 		{engine.Progress{Work: "load", DoneBytes: 1, TotalBytes: 1000, ETA: 2 * time.Second}, "load: 0% of 1.0 KB, 2s left"},
-		{engine.Progress{Work: "merge", DoneBytes: 5e9, TotalBytes: 1e10, ETA: 61400 * time.Millisecond}, "merge: 50% of 10.0 GB, 1m1s left"},
+		{engine.Progress{Work: "merge", DoneBytes: 5e9, TotalBytes: 1e10, ETA: 61400 * time.Millisecond}, "merge: 50% of 10.0 GB, 1m2s left"},
 		{engine.Progress{Work: "backup", TotalBytes: 999_960_000}, "backup: 0% of 1.0 GB"},
 		{engine.Progress{Work: "backup"}, "backup: 0% of 0 bytes"},
 	} {
 		if got := progressText(tt.pr); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
+	}
+}
+
+func TestProgressFields(t *testing.T) {
+	for _, tt := range []struct {
+		pr   engine.Progress
+		want string
+	}{
+		{
+			engine.Progress{DoneBytes: 430, TotalBytes: 1000, ETA: 1200 * time.Millisecond, Keys: 7},
+			"percent=43 done_bytes=430 total_bytes=1000 eta=2s keys=7",
+		},
+		{engine.Progress{DoneBytes: 999, TotalBytes: 1000, ETA: time.Millisecond}, "percent=99 done_bytes=999 total_bytes=1000 eta=1s"},
+		{engine.Progress{DoneBytes: 1000, TotalBytes: 1000}, "percent=100 done_bytes=1000 total_bytes=1000"},
+	} {
+		var b bytes.Buffer
+		newLogger(&b, "redis", new(slog.LevelVar)).Info("loading", progressFields(tt.pr)...)
+		if !strings.HasSuffix(b.String(), " * loading "+tt.want+"\n") {
+			t.Errorf("got %q, want %q at its end", b.String(), tt.want)
+		}
+	}
+}
+
+// What nobody watches is said every ten seconds, whoever says it.
+func TestPaceOf(t *testing.T) {
+	if paceOf(true) != time.Second || paceOf(false) != 10*time.Second {
+		t.Errorf("got %v and %v", paceOf(true), paceOf(false))
 	}
 }
 

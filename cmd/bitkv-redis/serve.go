@@ -41,7 +41,7 @@ func (p *process) serve(c *cli.Context) error {
 	for _, w := range warnings {
 		log.Warn("configuration: " + w)
 	}
-	err = serveWith(config, log)
+	err = serveWith(config, log, paceOf(cfg.LogFile == "" && isTerminal(p.stdout)))
 	if err != nil && cfg.LogFile != "" {
 		// Standard error gets it as well; who reads the log shall not have to look there.
 		log.Error("the server ends because of an error", "error", oneLine(err))
@@ -49,14 +49,18 @@ func (p *process) serve(c *cli.Context) error {
 	return err
 }
 
-// serveWith is serve once the configuration is read and there is a log.
-func serveWith(config *resp.Config, log *slog.Logger) error {
+// serveWith is serve once the configuration is read and there is a log, which says every
+// so often how far the loading is.
+func serveWith(config *resp.Config, log *slog.Logger, every time.Duration) error {
 	server, err := resp.NewServer(resp.Options{Config: config, Logger: log, Version: versionString()})
 	if err != nil {
 		return err
 	}
 	defer paceCollector(config, server)()
-	s := &service{log: log, config: config, server: server, stop: make(chan os.Signal, 2), opened: make(chan opening, 1)}
+	s := &service{
+		log: log, config: config, server: server, loading: pace{every: every},
+		stop: make(chan os.Signal, 2), opened: make(chan opening, 1),
+	}
 	signal.Notify(s.stop, syscall.SIGINT, syscall.SIGTERM)
 	signal.Ignore(syscall.SIGHUP)
 	defer signal.Stop(s.stop)
@@ -85,11 +89,12 @@ func (p *process) logger(config *resp.Config) (*slog.Logger, error) {
 
 // service is a running server and its data.
 type service struct {
-	log    *slog.Logger
-	config *resp.Config
-	server *resp.Server
-	stop   chan os.Signal
-	opened chan opening
+	log     *slog.Logger
+	config  *resp.Config
+	server  *resp.Server
+	loading pace
+	stop    chan os.Signal
+	opened  chan opening
 }
 
 // opening is the result of opening the data.
@@ -186,7 +191,7 @@ func (s *service) forceOnSecondSignal(began time.Time, exit func(code int)) {
 // open opens the data as the configuration says.
 func (s *service) open() (*types.Store, error) {
 	cfg := s.config.Load()
-	loading, working := pace{every: paceOfTerminal}, pace{every: paceOfLog}
+	working := pace{every: paceOfLog}
 	return types.Open(cfg.Dir, types.Options{
 		Engine: engine.Options{
 			DataFileBytes:  cfg.DataFileSize,
@@ -203,7 +208,7 @@ func (s *service) open() (*types.Store, error) {
 			Progress: func(pr engine.Progress) {
 				if pr.Work == "load" {
 					s.server.Loading(pr)
-					if loading.due(pr, time.Now()) {
+					if s.loading.due(pr, time.Now()) {
 						s.log.Info("loading", progressFields(pr)...)
 					}
 				} else if working.due(pr, time.Now()) {
