@@ -32,7 +32,7 @@ func (db *DB) Backup(ctx context.Context, dir string) error {
 	defer leave()
 	b := &backup{db: db, ctx: ctx, dir: dir}
 	if err := b.run(); err != nil {
-		return fmt.Errorf("engine: backup: %w", err)
+		return errorf("engine: backup: %w", err)
 	}
 	return nil
 }

@@ -1,7 +1,5 @@
 package engine
 
-import "fmt"
-
 // BatchOptions configure a Batch. The zero value of a field means its default.
 type BatchOptions struct {
 	// MaxBytes limits the sum of keys and values. Default 64 MiB.
@@ -49,7 +47,7 @@ func (b *Batch) Delete(key []byte) error { return b.add(key, nil, batchOp{remove
 
 func (b *Batch) add(key, value []byte, op batchOp) error {
 	if size := b.Bytes() + int64(len(key)) + int64(len(value)); size > b.opt.MaxBytes {
-		return fmt.Errorf("%w: batch of more than %d bytes", ErrTooLarge, b.opt.MaxBytes)
+		return errorf("%w: batch of more than %d bytes", ErrTooLarge, b.opt.MaxBytes)
 	}
 	op.keyAt, op.keyLen = len(b.buf), len(key)
 	b.buf = append(b.buf, key...)
@@ -104,7 +102,7 @@ func (b *Batch) Commit() error {
 		err = b.db.Ack(seq)
 	}
 	if err != nil {
-		return fmt.Errorf("engine: acknowledge a batch: %w", err)
+		return errorf("engine: acknowledge a batch: %w", err)
 	}
 	return nil
 }

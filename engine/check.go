@@ -66,11 +66,11 @@ func Check(fsys FS, dir string, progress func(Progress)) (*CheckReport, error) {
 	}
 	names, err := fsys.List(dir)
 	if err != nil {
-		return nil, fmt.Errorf("engine: check: %w", err)
+		return nil, errorf("engine: check: %w", err)
 	}
 	c := &checker{fs: fsys, dir: dir, names: names, report: &CheckReport{}, fn: progress}
 	if err := c.run(); err != nil {
-		return nil, fmt.Errorf("engine: check: %w", err)
+		return nil, errorf("engine: check: %w", err)
 	}
 	return c.report, nil
 }
@@ -196,23 +196,23 @@ func (c *checker) unlisted(number uint32) {
 	name := dataFileName(number)
 	f, err := c.fs.Open(filepath.Join(c.dir, name), true)
 	if err != nil {
-		c.report.add(name, 0, "%v", err)
+		c.report.add(name, 0, "%s", bareText(err))
 		return
 	}
 	defer f.Close() //nolint:errcheck // it was only read
 	size, err := f.Size()
 	if err != nil {
-		c.report.add(name, 0, "%v", err)
+		c.report.add(name, 0, "%s", bareText(err))
 		return
 	}
 	b := make([]byte, min(size, fileHeaderBytes))
 	if err := readFull(f, b, 0); err != nil {
-		c.report.add(name, 0, "%v", err)
+		c.report.add(name, 0, "%s", bareText(err))
 		return
 	}
 	h, err := decodeFileHeader(b, name, magicData)
 	if err != nil {
-		c.report.add(name, 0, "%v", err)
+		c.report.add(name, 0, "%s", bareText(err))
 		return
 	}
 	if c.uuid == [16]byte{} {
@@ -260,7 +260,7 @@ func (c *checker) checkData(meta fileMeta) (*fileCheck, error) {
 	if meta.sealed {
 		limit = min(size, meta.dataEnd)
 		if err := f.readFooter(c.uuid); err != nil && !c.damage(r, err) {
-			c.report.add(name, meta.dataEnd, "footer: %v", err)
+			c.report.add(name, meta.dataEnd, "footer: %s", bareText(err))
 			r.damaged = true
 		}
 	}
@@ -382,15 +382,13 @@ func (c *checker) compare(r *fileCheck, meta fileMeta) {
 	if r.damaged {
 		return
 	}
-	type sums struct {
-		records, tombstones, recordBytes, tombBytes int64
-		minSeq, maxSeq                              uint64
-	}
-	got := sums{r.records, r.tombstones, r.recordBytes, r.tombBytes, r.minSeq, r.maxSeq}
-	want := sums{int64(meta.records), int64(meta.tombstones), meta.recordBytes, meta.tombBytes, meta.minSeq, meta.maxSeq}
-	if got != want {
+	got := meta
+	got.records, got.recordBytes = uint64(r.records), r.recordBytes
+	got.tombstones, got.tombBytes = uint64(r.tombstones), r.tombBytes
+	got.minSeq, got.maxSeq = r.minSeq, r.maxSeq
+	if got != meta {
 		r.damaged = true
-		c.report.add(r.file.name(), meta.dataEnd, "it holds %+v, its footer says %+v", got, want)
+		c.report.add(r.file.name(), meta.dataEnd, "it holds %s; its footer says %s", got.text(), meta.text())
 	}
 }
 

@@ -150,7 +150,7 @@ func (p *coldReader) read(r *coldRead) {
 // releaseFile gives a file back, which may be the last to do so.
 func (p *coldReader) releaseFile(f *dataFile) {
 	if err := f.release(); err != nil {
-		p.db.opt.Logger.Warn("close a data file", "file", f.name(), "err", err)
+		p.db.opt.Logger.Warn("close a data file", "file", f.name(), "error", err)
 	}
 }
 

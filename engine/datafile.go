@@ -74,7 +74,7 @@ type dataFile struct {
 	file     File
 	hintless atomic.Bool // it is immutable, and its hint file could not be written
 	mapped   atomic.Pointer[[]byte]
-	warm   atomic.Pointer[warmMap] // nil: not known
+	warm     atomic.Pointer[warmMap] // nil: not known
 
 	// flushed is the length that the operating system holds; everything past it
 	// is in tail. It only grows, by whole frames.
@@ -116,10 +116,10 @@ func createDataFile(fs FS, dir string, number, kind uint32, uuid [16]byte, nowMs
 	name := filepath.Join(dir, dataFileName(number))
 	f, err := writeFileSynced(fs, name, h.encode())
 	if err != nil {
-		return nil, fmt.Errorf("engine: create %s: %w", dataFileName(number), err)
+		return nil, errorf("engine: create %s: %w", dataFileName(number), err)
 	}
 	if err := fs.SyncDir(dir); err != nil {
-		return nil, errors.Join(fmt.Errorf("engine: sync directory: %w", err), f.Close())
+		return nil, errors.Join(errorf("engine: sync directory: %w", err), f.Close())
 	}
 	d := newDataFile(fs, dir, f, fileMeta{number: number, kind: kind, salt: h.salt, createdMs: nowMs})
 	d.flushed.Store(fileHeaderBytes)
@@ -141,7 +141,7 @@ func openDataFile(fs FS, dir string, meta fileMeta, uuid [16]byte, readOnly bool
 	name := dataFileName(meta.number)
 	f, err := fs.Open(filepath.Join(dir, name), readOnly)
 	if err != nil {
-		return nil, fmt.Errorf("engine: open a data file that MANIFEST lists: %w", err)
+		return nil, errorf("engine: open a data file that MANIFEST lists: %w", err)
 	}
 	d := newDataFile(fs, dir, f, meta)
 	if err := d.checkHeader(uuid); err != nil {
@@ -491,7 +491,7 @@ func readFull(r io.ReaderAt, b []byte, offset int64) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
-	return fmt.Errorf("engine: read %d bytes at %d: %w", len(b), offset, err)
+	return errorf("engine: read %d bytes at %d: %w", len(b), offset, err)
 }
 
 // writeFileSynced makes a file with contents b, synced. A file of that name is

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"path/filepath"
 	"sync"
@@ -157,7 +156,7 @@ func Open(dir string, opt Options) (*DB, error) {
 		return nil, openError("make the directory", err)
 	}
 	if db.lock, err = opt.FS.Lock(filepath.Join(dir, lockName)); err != nil {
-		return nil, openError("lock the directory", err)
+		return nil, openError("open "+dir, err)
 	}
 	if err := db.open(); err != nil {
 		return nil, errors.Join(openError("open "+dir, err), db.releaseFiles(), db.lock.Close())
@@ -168,9 +167,9 @@ func Open(dir string, opt Options) (*DB, error) {
 // openError says what failed, and that the directory is read-only if it is.
 func openError(what string, err error) error {
 	if isReadOnly(err) {
-		return fmt.Errorf("%w: %s: %w", ErrReadOnly, what, err)
+		return errorf("%w: %s: %w", ErrReadOnly, what, err)
 	}
-	return fmt.Errorf("engine: %s: %w", what, err)
+	return errorf("engine: %s: %w", what, err)
 }
 
 func newDB(dir string, opt Options) *DB {
@@ -231,7 +230,7 @@ func (db *DB) makeHints(files []*dataFile) {
 			db.makeHint(f)
 		}
 		if err := f.release(); err != nil {
-			db.opt.Logger.Warn("close a data file", "file", f.name(), "err", err)
+			db.opt.Logger.Warn("close a data file", "file", f.name(), "error", err)
 		}
 	}
 }

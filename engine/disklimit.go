@@ -87,7 +87,7 @@ func (d *diskLimit) lookLocked(maxAge time.Duration) {
 	grown := d.grown.Load()
 	used, err := d.db.directoryBytes()
 	if err != nil {
-		d.db.opt.Logger.Warn("look what is on the disk", "err", err)
+		d.db.opt.Logger.Warn("look what is on the disk", "error", err)
 		return
 	}
 	d.used.Store(used + d.claimed)

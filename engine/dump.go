@@ -20,22 +20,22 @@ func Dump(fsys FS, name string, w io.Writer, progress func(Progress)) error {
 	}
 	f, err := fsys.Open(name, true)
 	if err != nil {
-		return fmt.Errorf("engine: dump: %w", err)
+		return errorf("engine: dump: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // it was only read
 	size, err := f.Size()
 	if err != nil {
-		return fmt.Errorf("engine: dump: %w", err)
+		return errorf("engine: dump: %w", err)
 	}
 	if what := contentless(filepath.Base(name), size); what != "" {
 		if _, err := fmt.Fprintln(w, what); err != nil {
-			return fmt.Errorf("engine: dump: %w", err)
+			return errorf("engine: dump: %w", err)
 		}
 		return nil
 	}
 	b := make([]byte, min(size, fileHeaderBytes))
 	if err := readFull(f, b, 0); err != nil {
-		return fmt.Errorf("engine: dump: %w", err)
+		return errorf("engine: dump: %w", err)
 	}
 	out := bufio.NewWriter(w)
 	d := &dumper{w: out, fs: fsys, dir: filepath.Dir(name), name: filepath.Base(name), file: f, size: size}
@@ -43,7 +43,7 @@ func Dump(fsys FS, name string, w io.Writer, progress func(Progress)) error {
 	d.run(b)
 	d.progress.end()
 	if err := out.Flush(); err != nil {
-		return fmt.Errorf("engine: dump: %w", err)
+		return errorf("engine: dump: %w", err)
 	}
 	if d.err != nil {
 		return d.err

@@ -1,7 +1,5 @@
 package engine
 
-import "fmt"
-
 // Get returns the value of a key in keyspace 0, in a slice of its own, or
 // ErrNotFound. An empty value may be returned as nil.
 func (db *DB) Get(key []byte) ([]byte, error) { return db.AppendGet(nil, key) }
@@ -77,7 +75,7 @@ func (db *DB) commitAck(tx *Tx) error {
 		return err
 	}
 	if err := db.Ack(seq); err != nil {
-		return fmt.Errorf("engine: acknowledge: %w", err)
+		return errorf("engine: acknowledge: %w", err)
 	}
 	return nil
 }

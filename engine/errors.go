@@ -3,6 +3,8 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 )
 
 // What a caller can decide on. Compare with errors.Is.
@@ -11,8 +13,9 @@ var (
 	ErrClosed = errors.New("engine: closed")
 	// ErrNotFound is returned by Get for a key that does not exist or expired.
 	ErrNotFound = errors.New("engine: key not found")
-	// ErrLocked is returned by Open when another process has the directory.
-	ErrLocked = errors.New("engine: directory is in use by another process")
+	// ErrLocked is returned by Open when somebody has the directory open. The error is
+	// a LockedError where it is known who.
+	ErrLocked = errors.New("engine: in use by another process")
 	// ErrVersion is returned by Open for a directory written in a newer format.
 	// Nothing in it was changed.
 	ErrVersion = errors.New("engine: written by a newer version")
@@ -33,6 +36,22 @@ var (
 	ErrMergeRunning = errors.New("engine: a merge is already running")
 )
 
+// LockedError says which process has a directory open. It matches ErrLocked.
+type LockedError struct {
+	PID int // as that process sees it: another container may have numbers of its own
+}
+
+// Error implements error.
+func (e *LockedError) Error() string {
+	if e.PID == os.Getpid() {
+		return "engine: already open in this process"
+	}
+	return fmt.Sprintf("engine: in use by another process (pid %d)", e.PID)
+}
+
+// Is reports that a LockedError is an ErrLocked.
+func (e *LockedError) Is(target error) bool { return target == ErrLocked }
+
 // CorruptError says where bytes are not what was written. It matches ErrCorrupt.
 type CorruptError struct {
 	File   string // base name
@@ -47,3 +66,35 @@ func (e *CorruptError) Error() string {
 
 // Is reports that a CorruptError is an ErrCorrupt.
 func (e *CorruptError) Is(target error) bool { return target == ErrCorrupt }
+
+// errPrefix begins the text of every error of this package.
+const errPrefix = "engine: "
+
+// errorf is fmt.Errorf for an error whose cause may be of this package, too: the text
+// names the package once, where it begins.
+func errorf(format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	rest := strings.TrimPrefix(err.Error(), errPrefix)
+	once := strings.ReplaceAll(strings.TrimPrefix(rest, errPrefix), ": "+errPrefix, ": ")
+	if once == rest {
+		return err
+	}
+	return &namedOnce{errPrefix + once, err}
+}
+
+// namedOnce is an error with another text.
+type namedOnce struct {
+	text string
+	err  error
+}
+
+// Error implements error.
+func (e *namedOnce) Error() string { return e.text }
+
+// Unwrap returns the error as it was.
+func (e *namedOnce) Unwrap() error { return e.err }
+
+// bareText is the text of an error where it is said elsewhere whose it is.
+func bareText(err error) string {
+	return strings.TrimPrefix(errorf(errPrefix+"%w", err).Error(), errPrefix)
+}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 )
 
@@ -97,7 +96,7 @@ func (db *DB) changeFilesLocked(e *manifestEdit, add, remove []*dataFile) error 
 func (db *DB) takeFileNumber() (uint32, error) {
 	n := db.nextFile.Add(1)
 	if n == 0 || n >= provisionalFile {
-		return 0, fmt.Errorf("%w: no file numbers are left", ErrTooLarge)
+		return 0, errorf("%w: no file numbers are left", ErrTooLarge)
 	}
 	return n - 1, nil
 }

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 )
 
 // A sealed file ends in a footer: a frame with frameFooter set, whose base
@@ -76,9 +78,15 @@ func decodeFooter(b []byte, m fileMeta, uuid [16]byte) (_ fileMeta, reason strin
 		return m, "footer is of another file"
 	}
 	if m.sealed && f != m {
-		return m, fmt.Sprintf("footer says %+v, MANIFEST says %+v", f, m)
+		return m, fmt.Sprintf("the footer says %s, MANIFEST says %s", f.text(), m.text())
 	}
 	return f, ""
+}
+
+// text says for a person what of a file its footer counts.
+func (m *fileMeta) text() string {
+	return fmt.Sprintf("%d records (%d bytes), %d of them tombstones (%d bytes), with sequence numbers %d to %d, in the bytes before %d",
+		m.records, m.recordBytes, m.tombstones, m.tombBytes, m.minSeq, m.maxSeq, m.dataEnd)
 }
 
 // readFooter reads and checks the footer of a sealed file.
@@ -88,7 +96,11 @@ func (d *dataFile) readFooter(uuid [16]byte) error {
 	if d.meta.size != offset+footerBytes {
 		return &CorruptError{File: manifestName, Offset: 0, Reason: fmt.Sprintf("%s has data up to %d and size %d", d.name(), offset, d.meta.size)}
 	}
-	if err := readFull(d.file, b, offset); err != nil {
+	err := readFull(d.file, b, offset)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return &CorruptError{File: d.name(), Offset: offset, Reason: "the file ends before its footer does"}
+	}
+	if err != nil {
 		return err
 	}
 	if _, reason := decodeFooter(b, d.meta, uuid); reason != "" {
@@ -111,13 +123,13 @@ func (d *dataFile) seal(dataEnd int64, uuid [16]byte) (fileMeta, error) {
 		recordBytes: d.total.Load(), tombBytes: d.tombBytes.Load(),
 	}
 	if _, err := d.file.WriteAt(encodeFooter(&m, uuid), dataEnd); err != nil {
-		return m, fmt.Errorf("engine: seal %s: %w", d.name(), err)
+		return m, errorf("engine: seal %s: %w", d.name(), err)
 	}
 	if err := d.file.Truncate(m.size); err != nil {
-		return m, fmt.Errorf("engine: seal %s: %w", d.name(), err)
+		return m, errorf("engine: seal %s: %w", d.name(), err)
 	}
 	if err := d.file.Sync(); err != nil {
-		return m, fmt.Errorf("engine: seal %s: %w", d.name(), err)
+		return m, errorf("engine: seal %s: %w", d.name(), err)
 	}
 	return m, nil
 }

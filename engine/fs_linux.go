@@ -2,7 +2,10 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,4 +46,36 @@ func (f osFile) Sync() error {
 		}
 		return nil
 	}
+}
+
+// lockHolder returns the process that has a lock on f, as the system lists it; 0 if it
+// does not.
+func lockHolder(f *os.File) (pid int) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return 0
+	}
+	locks, err := os.ReadFile("/proc/locks")
+	if err != nil {
+		return 0
+	}
+	return holderOf(string(locks), fmt.Sprintf("%02x:%02x:%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino))
+}
+
+// holderOf finds the process that has an flock on a file in the lines of /proc/locks:
+//
+//	1: FLOCK  ADVISORY  WRITE 4711 fe:00:9977888 0 EOF
+//
+// One that waits for the lock has an arrow before the first of these words.
+func holderOf(locks, file string) (pid int) {
+	for line := range strings.Lines(locks) {
+		w := strings.Fields(line)
+		if len(w) < 6 || w[1] != "FLOCK" || w[5] != file {
+			continue
+		}
+		if pid, err := strconv.Atoi(w[4]); err == nil {
+			return pid
+		}
+	}
+	return 0
 }

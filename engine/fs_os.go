@@ -69,16 +69,23 @@ func (osFS) SyncDir(dir string) error {
 // Lock keeps the lock on an open file description, so the operating system
 // drops it when the process ends, however it ends: a lock is never stale. The
 // file is not removed, because removing it would let two processes lock two
-// different files of the same name.
+// different files of the same name. It holds nothing: who is refused has changed
+// nothing, and asks the system who has the lock.
 func (osFS) Lock(name string) (io.Closer, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	if err := lockFile(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", name, err), f.Close())
+	err = lockFile(f)
+	if err == nil {
+		return f, nil
 	}
-	return f, nil
+	if !errors.Is(err, ErrLocked) {
+		err = fmt.Errorf("lock %s: %w", name, err)
+	} else if pid := lockHolder(f); pid > 0 {
+		err = &LockedError{PID: pid}
+	}
+	return nil, errors.Join(err, f.Close())
 }
 
 func (osFS) FreeBytes(dir string) (int64, error) { return freeBytes(dir) }

@@ -78,7 +78,7 @@ func decodeFileHeader(b []byte, name, magic string) (h fileHeader, err error) {
 		return corrupt(60, "file header checksum is %08x, expected %08x", got, want)
 	}
 	if v := le.Uint32(b[8:]); v != formatVersion {
-		return h, fmt.Errorf("%w: %s has format version %d, this program knows %d", ErrVersion, name, v, formatVersion)
+		return h, errorf("%w: %s has format version %d, this program knows %d", ErrVersion, name, v, formatVersion)
 	}
 	h = fileHeader{
 		magic:     magic,

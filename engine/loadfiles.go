@@ -115,7 +115,7 @@ func (ld *loader) sealedFile(p *feeder, f *loadFile) error {
 		return err
 	}
 	if !isNotExist(err) {
-		ld.db.opt.Logger.Warn("a hint file cannot be used and is made again", "err", err)
+		ld.db.opt.Logger.Warn("a hint file cannot be used and is made again", "error", err)
 	}
 	ld.hintless.Lock()
 	ld.hintlessFiles = append(ld.hintlessFiles, f.dataFile)

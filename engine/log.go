@@ -240,9 +240,9 @@ func (l *log) prepareSpare() error {
 	if err != nil {
 		if isNoSpace(err) {
 			l.setDiskFull(true)
-			return fmt.Errorf("%w: %w", ErrNoSpace, err)
+			return errorf("%w: %w", ErrNoSpace, err)
 		}
-		return fmt.Errorf("%w: %w", ErrFailed, err)
+		return errorf("%w: %w", ErrFailed, err)
 	}
 	if !l.db.opt.NoPreallocate {
 		l.reserveSpare(f)
@@ -318,10 +318,10 @@ func (l *log) reserveRoom(file *dataFile, need int64, must, small bool) error {
 	}
 	l.diskFull = l.diskFull || isNoSpace(err)
 	if !isNoSpace(err) {
-		return fmt.Errorf("%w: reserve room in %s: %w", ErrFailed, file.name(), err)
+		return errorf("%w: reserve room in %s: %w", ErrFailed, file.name(), err)
 	}
 	if must {
-		return fmt.Errorf("%w: %w", ErrNoSpace, err)
+		return errorf("%w: %w", ErrNoSpace, err)
 	}
 	return nil
 }
@@ -502,8 +502,8 @@ func (l *log) fail(cause error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.failed == nil {
-		l.failed = fmt.Errorf("%w: %w", ErrFailed, cause)
-		l.db.opt.Logger.Error("storage failed, writes are refused until a restart", "err", cause)
+		l.failed = errorf("%w: %w", ErrFailed, cause)
+		l.db.opt.Logger.Error("storage failed, writes are refused until a restart", "error", cause)
 	}
 	return l.failed
 }
@@ -522,9 +522,9 @@ func (l *log) writeFailed(cause error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stalled == nil {
-		l.db.opt.Logger.Error("the log cannot be written, writes are refused until it can", "err", cause)
+		l.db.opt.Logger.Error("the log cannot be written, writes are refused until it can", "error", cause)
 	}
-	l.stalled = fmt.Errorf("%w: %w", kind, cause)
+	l.stalled = errorf("%w: %w", kind, cause)
 	return l.stalled
 }
 
@@ -539,8 +539,8 @@ func (l *log) syncFailed(cause error) error {
 	defer l.mu.Unlock()
 	l.dirtyLocked()
 	if l.lost == nil {
-		l.lost = fmt.Errorf("%w: %w", ErrFailed, cause)
-		l.db.opt.Logger.Error("a sync failed, writes are refused until what it lost is written again", "err", cause)
+		l.lost = errorf("%w: %w", ErrFailed, cause)
+		l.db.opt.Logger.Error("a sync failed, writes are refused until what it lost is written again", "error", cause)
 	}
 	return l.lost
 }
@@ -563,6 +563,6 @@ func (l *log) dirtyLocked() {
 	}
 }
 
-func (l *log) warn(what string, err error) { l.db.opt.Logger.Warn(what, "err", err) }
+func (l *log) warn(what string, err error) { l.db.opt.Logger.Warn(what, "error", err) }
 
 func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -237,7 +237,7 @@ func (s *manifestState) snapshot() *manifestEdit {
 func appendManifestPages(dst []byte, payload []byte, edit uint64, salted uint32) ([]byte, error) {
 	parts := max(1, (len(payload)+manifestPayload-1)/manifestPayload)
 	if parts > 1<<16-1 {
-		return dst, fmt.Errorf("%w: an edit of MANIFEST of %d bytes", ErrTooLarge, len(payload))
+		return dst, errorf("%w: an edit of MANIFEST of %d bytes", ErrTooLarge, len(payload))
 	}
 	le := binary.LittleEndian
 	for part := range parts {
@@ -379,7 +379,7 @@ func (m *manifest) edit(e *manifestEdit) error {
 	payload := e.encode()
 	next := m.state.clone()
 	if err := next.apply(payload); err != nil {
-		return fmt.Errorf("engine: edit MANIFEST: %w", err)
+		return errorf("engine: edit MANIFEST: %w", err)
 	}
 	if !m.dirty && m.end < manifestRewriteBytes+int64(len(next.files))*256 {
 		if err := m.appendLocked(payload); err == nil {
@@ -389,7 +389,7 @@ func (m *manifest) edit(e *manifestEdit) error {
 		m.dirty = true
 	}
 	if err := m.rewriteLocked(&next); err != nil {
-		return fmt.Errorf("engine: edit MANIFEST: %w", err)
+		return errorf("engine: edit MANIFEST: %w", err)
 	}
 	m.state = next
 	return nil
@@ -474,7 +474,7 @@ func createManifest(fs FS, dir string, nowMs int64) (*manifest, error) {
 		hashSeed: randomUint64(),
 	}
 	if err := m.rewriteLocked(&m.state); err != nil {
-		return nil, fmt.Errorf("engine: create MANIFEST: %w", err)
+		return nil, errorf("engine: create MANIFEST: %w", err)
 	}
 	return m, nil
 }
@@ -500,7 +500,7 @@ func (m *manifest) renew() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.rewriteLocked(&m.state); err != nil {
-		return fmt.Errorf("engine: write MANIFEST: %w", err)
+		return errorf("engine: write MANIFEST: %w", err)
 	}
 	return nil
 }

@@ -147,7 +147,7 @@ func (db *DB) Merge(ctx context.Context, ratio float64) error {
 	// On a full disk there is no next data file, and merging what is immutable
 	// already is the way out.
 	if err := db.rotateAndSeal(); err != nil && !errors.Is(err, ErrNoSpace) {
-		return fmt.Errorf("engine: merge: %w", err)
+		return errorf("engine: merge: %w", err)
 	}
 	return db.mergeFiles(ctx, func() mergeChoice { return db.chooseFiles(ratio) })
 }
@@ -178,7 +178,7 @@ func (db *DB) mergeLoop() {
 			wait = mergeLook
 		} else {
 			wait = min(2*wait, mergeBackoff)
-			db.opt.Logger.Warn("merge failed", "err", err, "retry", wait)
+			db.opt.Logger.Warn("merge failed", "error", err, "retry", wait)
 		}
 		timer.Reset(wait)
 	}
@@ -207,7 +207,7 @@ func (db *DB) mergeIfDue() error {
 // free space asks for, or in small ones. REQUIRES: merge.running is held.
 func (db *DB) mergeFiles(ctx context.Context, choose func() mergeChoice) error {
 	if err := db.clearLimbo(); err != nil {
-		return fmt.Errorf("engine: merge: %w", err)
+		return errorf("engine: merge: %w", err)
 	}
 	choice := choose()
 	todo := choice.files
@@ -226,7 +226,7 @@ func (db *DB) mergeFiles(ctx context.Context, choose func() mergeChoice) error {
 	db.keepReserve()
 	db.merge.finished(err, m.reclaimed)
 	if err != nil {
-		return fmt.Errorf("engine: merge: %w", err)
+		return errorf("engine: merge: %w", err)
 	}
 	db.opt.Logger.Info("merge finished", "files", len(todo), "reclaimed_bytes", m.reclaimed,
 		"took", time.Since(m.started))
@@ -257,7 +257,7 @@ func discard(files []*dataFile, logger *slog.Logger) {
 		f.removed.Store(true)
 		if err := f.release(); err != nil {
 			// It is not in the list: the next Open removes what is left of it.
-			logger.Warn("remove the file of a merge", "file", f.name(), "err", err)
+			logger.Warn("remove the file of a merge", "file", f.name(), "error", err)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func (m *merger) runGroups(todo []*dataFile) error {
 		}
 		done := m.done
 		m.group, todo = m.nextGroup(todo, room)
-		err = fmt.Errorf("%w: %d bytes are not enough to merge any file", ErrNoSpace, room)
+		err = errorf("%w: %d bytes are not enough to merge any file", ErrNoSpace, room)
 		if len(m.group) > 0 {
 			err = m.runGroup()
 		}
@@ -264,7 +264,7 @@ func (m *merger) finishOutput() error {
 	f.setSealed(meta)
 	if !db.opt.NoMmap {
 		if err := f.mapFile(meta.size); err != nil {
-			db.opt.Logger.Warn("map a merged file", "file", f.name(), "err", err)
+			db.opt.Logger.Warn("map a merged file", "file", f.name(), "error", err)
 		}
 	}
 	db.makeHint(f)
@@ -421,7 +421,7 @@ func (o *mergeOutput) write() error {
 // noSpaceError marks an error of a full disk.
 func noSpaceError(err error) error {
 	if isNoSpace(err) {
-		return fmt.Errorf("%w: %w", ErrNoSpace, err)
+		return errorf("%w: %w", ErrNoSpace, err)
 	}
 	return err
 }

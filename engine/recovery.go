@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"path/filepath"
@@ -181,7 +180,7 @@ func (db *DB) load() (ld *loader, tails []logTail, err error) {
 		}
 		// It has the right checksums, so it is as it was written: this is a bug, or
 		// somebody made it so. What it said is loaded already: begin again without it.
-		db.opt.Logger.Error("a hint file cannot be used", "err", err)
+		db.opt.Logger.Error("a hint file cannot be used", "error", err)
 		unsound[bad.number] = true
 		db.colls.init()
 	}
@@ -336,12 +335,12 @@ func (d *dataFile) rewrite(from, end int64) error {
 			return err
 		}
 		if _, err := d.file.WriteAt(b, from); err != nil {
-			return fmt.Errorf("engine: write %s again: %w", d.name(), err)
+			return errorf("engine: write %s again: %w", d.name(), err)
 		}
 		from += int64(len(b))
 	}
 	if err := d.file.Sync(); err != nil {
-		return fmt.Errorf("engine: write %s again: %w", d.name(), err)
+		return errorf("engine: write %s again: %w", d.name(), err)
 	}
 	return nil
 }
@@ -352,10 +351,10 @@ func (d *dataFile) empty() error {
 	d.room.Lock()
 	defer d.room.Unlock()
 	if err := d.file.Truncate(fileHeaderBytes); err != nil {
-		return fmt.Errorf("engine: empty %s: %w", d.name(), err)
+		return errorf("engine: empty %s: %w", d.name(), err)
 	}
 	if err := d.file.Sync(); err != nil {
-		return fmt.Errorf("engine: empty %s: %w", d.name(), err)
+		return errorf("engine: empty %s: %w", d.name(), err)
 	}
 	return nil
 }

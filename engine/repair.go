@@ -43,7 +43,7 @@ func Repair(fsys FS, dir string, progress func(Progress)) (*RepairReport, error)
 	}
 	report, err := repair(fsys, dir, progress)
 	if err != nil {
-		return nil, fmt.Errorf("engine: repair: %w", err)
+		return nil, errorf("engine: repair: %w", err)
 	}
 	return report, nil
 }

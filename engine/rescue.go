@@ -148,7 +148,7 @@ func (l *log) copyUnsynced(to *dataFile, old []*dataFile) error {
 	}
 	end := fileHeaderBytes + int64(len(buf))
 	if end > 1<<32-1 {
-		return fmt.Errorf("%w: %d bytes are not synced", ErrTooLarge, len(buf))
+		return errorf("%w: %d bytes are not synced", ErrTooLarge, len(buf))
 	}
 	if err := to.file.Preallocate(end + footerBytes); err != nil {
 		return err

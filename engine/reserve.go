@@ -37,7 +37,7 @@ func (db *DB) keepReserve() {
 	}
 	held, err := db.makeReserve()
 	if err != nil && !isNoSpace(err) {
-		db.opt.Logger.Warn("reserve room for merges", "err", err)
+		db.opt.Logger.Warn("reserve room for merges", "error", err)
 	}
 	r.held = held
 }
@@ -70,7 +70,7 @@ func (db *DB) makeReserve() (held bool, err error) {
 		db.disk.settle(size, 0)
 		// Half a reserve would pass for a whole one only in its length.
 		if removeErr := fs.Remove(name); removeErr != nil {
-			db.opt.Logger.Warn("remove what could not be reserved", "err", removeErr)
+			db.opt.Logger.Warn("remove what could not be reserved", "error", removeErr)
 		}
 		return false, err
 	}

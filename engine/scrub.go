@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 )
@@ -33,7 +32,7 @@ func (db *DB) Scrub(ctx context.Context, bytesPerSecond int64) error {
 		}
 		if errors.Is(err, ErrCorrupt) {
 			db.scrub.found(len(bad) + 1) // a pass may take days: it does not wait for the end
-			db.opt.Logger.Error("scrub found damage", "err", err)
+			db.opt.Logger.Error("scrub found damage", "error", err)
 			db.merge.markDamaged(f.number)
 			bad = append(bad, db.readFailed(err))
 			continue
@@ -42,7 +41,7 @@ func (db *DB) Scrub(ctx context.Context, bytesPerSecond int64) error {
 			for _, f := range files[i+1:] {
 				err = errors.Join(err, f.release())
 			}
-			return errors.Join(append(bad, fmt.Errorf("engine: scrub: %w", err))...)
+			return errors.Join(append(bad, errorf("engine: scrub: %w", err))...)
 		}
 	}
 	db.scrub.finished(len(bad))
@@ -152,7 +151,7 @@ func (db *DB) scrubLoop() {
 		// Damage was logged where it was found.
 		err := db.Scrub(context.Background(), scrubRateBytes)
 		if err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrClosed) {
-			db.opt.Logger.Warn("scrub failed", "err", err)
+			db.opt.Logger.Warn("scrub failed", "error", err)
 		}
 		timer.Reset(db.opt.ScrubInterval)
 	}

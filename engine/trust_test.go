@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -293,6 +294,9 @@ func TestB25OneProcessADirectory(t *testing.T) {
 	}
 	if _, err := Open(dir, Options{}); !errors.Is(err, ErrLocked) {
 		t.Errorf("second open: got %v, want ErrLocked", err)
+	} else if locked, known := errors.AsType[*LockedError](err); known && (locked.PID != os.Getpid() ||
+		err.Error() != "engine: open "+dir+": already open in this process") {
+		t.Errorf("second open: got %q, with pid %d", err, locked.PID)
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)

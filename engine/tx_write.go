@@ -1,7 +1,5 @@
 package engine
 
-import "fmt"
-
 // add appends a record to the transaction's frame. It returns the provisional
 // sequence number and the offset in the frame.
 func (tx *Tx) add(r *record) (seq uint64, offset int64) {
@@ -25,10 +23,10 @@ func (tx *Tx) addTombstone(r *record) (seq uint64) {
 // room checks the limits on a record before anything is changed.
 func (tx *Tx) room(keyLen, valueLen int) error {
 	if keyLen > MaxKeyBytes || valueLen > maxValueBytes {
-		return fmt.Errorf("%w: key of %d and value of %d bytes", ErrTooLarge, keyLen, valueLen)
+		return errorf("%w: key of %d and value of %d bytes", ErrTooLarge, keyLen, valueLen)
 	}
 	if int64(len(tx.buf))+int64(keyLen)+int64(valueLen)+maxRecordOverhead > MaxFrameBytes {
-		return fmt.Errorf("%w: transaction of more than %d bytes", ErrTooLarge, int64(MaxFrameBytes))
+		return errorf("%w: transaction of more than %d bytes", ErrTooLarge, int64(MaxFrameBytes))
 	}
 	return nil
 }

@@ -128,7 +128,7 @@ func (w *expiryWorker) report(err error) bool {
 		return false
 	}
 	if !errors.Is(err, engine.ErrClosed) && w.failing.CompareAndSwap(false, true) {
-		w.s.log.Warn("expired keys cannot be removed for now", "err", err)
+		w.s.log.Warn("expired keys cannot be removed for now", "error", err)
 	}
 	return true
 }

@@ -31,16 +31,19 @@ var logLevels = map[string]slog.Level{
 // newLogger returns a logger of the given format ("redis" or "json").
 func newLogger(w io.Writer, format string, level *slog.LevelVar) *slog.Logger {
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: durationInSeconds}))
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: plainAttr}))
 	}
 	return slog.New(&redisHandler{mu: new(sync.Mutex), w: w, level: level, pid: os.Getpid()})
 }
 
-// durationInSeconds makes a number of seconds of a duration, which slog writes in
-// JSON as nanoseconds.
-func durationInSeconds(_ []string, a slog.Attr) slog.Attr {
-	if a.Value.Kind() == slog.KindDuration {
-		a.Value = slog.Float64Value(a.Value.Duration().Round(time.Microsecond).Seconds())
+// plainAttr makes a number of seconds of a duration, which slog writes in JSON as
+// nanoseconds, and the text for operators of an error.
+func plainAttr(_ []string, a slog.Attr) slog.Attr {
+	switch v := a.Value.Any().(type) {
+	case time.Duration:
+		a.Value = slog.Float64Value(v.Round(time.Microsecond).Seconds())
+	case error:
+		a.Value = slog.StringValue(oneLine(v))
 	}
 	return a
 }
@@ -105,8 +108,11 @@ func appendAttr(b []byte, group string, a slog.Attr) []byte {
 		return b
 	}
 	text := v.String()
-	if v.Kind() == slog.KindDuration {
-		text = v.Duration().Round(time.Microsecond).String()
+	switch v := v.Any().(type) {
+	case time.Duration:
+		text = v.Round(time.Microsecond).String()
+	case error:
+		text = oneLine(v)
 	}
 	b = append(b, ' ')
 	b = append(b, group...)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"bitkv/engine"
 	"bitkv/resp"
 )
 
@@ -26,6 +28,7 @@ func TestRedisLog(t *testing.T) {
 		{func() { log.Info("hello") }, `\* hello`},
 		{func() { log.Warn("hello", "n", 1) }, `# hello n=1`},
 		{func() { log.Error("hello", "error", errors.New("a b")) }, `# hello error="a b"`},
+		{func() { log.Warn("m", "error", fmt.Errorf("resp: %w", engine.ErrClosed)) }, `# m error=closed`},
 		{func() { log.Debug("hello") }, `\. hello`},
 		{func() { log.Log(t.Context(), levelVerbose, "hello") }, `- hello`},
 		{func() { log.Info("a\nb", "k", "x\ny", "empty", "") }, `\* a\\nb k="x\\ny" empty=""`},
@@ -52,13 +55,14 @@ func TestRedisLog(t *testing.T) {
 
 func TestJSONLog(t *testing.T) {
 	var b bytes.Buffer
-	newLogger(&b, "json", new(slog.LevelVar)).Info("hello", "n", 1, "took", 1500*time.Millisecond)
+	newLogger(&b, "json", new(slog.LevelVar)).Info("hello", "n", 1, "took", 1500*time.Millisecond, "error", engine.ErrClosed)
 	var line struct {
-		Msg  string
-		N    int
-		Took float64 // seconds
+		Msg   string
+		N     int
+		Took  float64 // seconds
+		Error string
 	}
-	if err := json.Unmarshal(b.Bytes(), &line); err != nil || line.Msg != "hello" || line.N != 1 || line.Took != 1.5 {
+	if err := json.Unmarshal(b.Bytes(), &line); err != nil || line.Msg != "hello" || line.N != 1 || line.Took != 1.5 || line.Error != "closed" {
 		t.Errorf("%q: %v", b.String(), err)
 	}
 }

@@ -310,7 +310,10 @@ func TestDirectoryInUse(t *testing.T) {
 	waitReserve(t, dir)
 	before := dirSum(t, dir)
 	r := launch(t, nil, "", "--port", strconv.Itoa(testenv.FreePort(t)), "--bind", "127.0.0.1", "--dir", dir)
-	oneLineError(t, r, dir+" is in use by another process")
+	oneLineError(t, r, dir+": in use by another process")
+	if pid := strings.Contains(r.errors(), "(pid "); pid && !strings.Contains(r.errors(), fmt.Sprintf("(pid %d)\n", first.cmd.Process.Pid)) {
+		t.Errorf("another pid than %d: %s", first.cmd.Process.Pid, r.errors())
+	}
 	if after := dirSum(t, dir); after != before {
 		t.Error("the directory was changed")
 	}
@@ -338,6 +341,9 @@ func TestDirectoryDamaged(t *testing.T) {
 	r := launch(t, nil, "", "--port", strconv.Itoa(testenv.FreePort(t)), "--bind", "127.0.0.1", "--dir", dir, "--logfile", logFile)
 	want := "data directory " + dir + " is damaged: " + file + " is corrupt at offset "
 	oneLineError(t, r, "bitkv-redis: "+want)
+	if n := strings.Count(r.errors(), "bitkv-redis repair"); n != 1 {
+		t.Errorf("repair is advised %d times: %s", n, r.errors())
+	}
 	if data, err := os.ReadFile(logFile); err != nil || strings.Count(string(data), want) != 1 {
 		t.Errorf("the log file lacks %q: %v\n%s", want, err, data)
 	}

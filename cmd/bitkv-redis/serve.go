@@ -247,7 +247,7 @@ func dirError(dir string, err error) error {
 	err = &reworded{err, strings.Replace(err.Error(), "engine: open "+dir+": ", "", 1)}
 	switch {
 	case errors.Is(err, engine.ErrLocked):
-		return fmt.Errorf("data directory %s is in use by another process", dir)
+		return fmt.Errorf("data directory %s: %w", dir, err)
 	case errors.Is(err, engine.ErrVersion):
 		return fmt.Errorf("data directory %s: %w; nothing was changed", dir, err)
 	case errors.Is(err, engine.ErrReadOnly):

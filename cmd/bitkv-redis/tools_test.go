@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -167,6 +168,11 @@ func TestToolErrors(t *testing.T) {
 	if err := os.WriteFile(foreign, bytes.Repeat([]byte("root:x:0:0\n"), 20), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	inUse := "already open in this process\n"
+	var holder *engine.LockedError
+	if _, err := engine.Open(used, engine.Options{}); !errors.As(err, &holder) {
+		inUse = "in use by another process\n" // the system does not say which
+	}
 	tests := []struct {
 		args []string
 		want string
@@ -175,13 +181,13 @@ func TestToolErrors(t *testing.T) {
 		{[]string{"check", missing}, missing + ": no such file or directory"},
 		{[]string{"check", empty}, empty + " is no data directory: it has neither a MANIFEST nor data files"},
 		{[]string{"repair", missing}, missing + ": no such file or directory"},
-		{[]string{"repair", used}, "data directory " + used + " is in use by another process"},
+		{[]string{"repair", used}, "data directory " + used + ": repair: " + inUse},
 		{[]string{"merge", missing}, missing + ": no such file or directory"},
 		{[]string{"merge", empty}, empty + " is no data directory: it has neither a MANIFEST nor data files"},
-		{[]string{"merge", used}, "data directory " + used + " is in use by another process"},
+		{[]string{"merge", used}, "data directory " + used + ": " + inUse},
 		{[]string{"merge", "--ratio", "x", used}, `invalid value "x"`},
 		{[]string{"backup", used}, "usage: bitkv-redis backup [options] DIR DESTINATION"},
-		{[]string{"backup", used, missing}, "data directory " + used + " is in use by another process"},
+		{[]string{"backup", used, missing}, "data directory " + used + ": " + inUse},
 		{[]string{"dump"}, "usage: bitkv-redis dump FILE ..."},
 		{[]string{"dump", missing}, "no such file or directory"},
 		{[]string{"dump", foreign}, "bitkv-redis: " + foreign + " is no file of a data directory\n"},
