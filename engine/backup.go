@@ -19,8 +19,10 @@ import (
 // order of the log, so what they hold is a prefix of the commits, with everything
 // that was committed before the call. No merge may take files out of the list
 // between the sealing and that moment: it would leave out records because of
-// newer ones that are not sealed yet. The new MANIFEST comes last and is the
-// commit point: a directory without it, which a crash may leave, does not open.
+// newer ones that are not sealed yet. The new MANIFEST is the commit point: a
+// directory without it, which a crash may leave, does not open. UNFINISHED-BACKUP is
+// there from before the first file until after that, so that what a crash left is not
+// taken for a database that is damaged: see ErrUnfinishedBackup.
 //
 // A linked file is one file with two names: the copy survives what this database
 // does, also its removal, but not the death of the disk.
@@ -74,10 +76,25 @@ func (b *backup) run() (err error) {
 			err = errors.Join(err, f.release())
 		}
 	}()
-	if err := b.copyAll(); err != nil {
+	err = b.mark()
+	if err == nil {
+		err = b.copyAll()
+	}
+	if err != nil {
 		return errors.Join(err, b.cleanUp())
 	}
 	return nil
+}
+
+// mark says that what is in the directory is no backup yet.
+func (b *backup) mark() error {
+	fsys := b.db.opt.FS
+	b.made = append(b.made, unfinishedName)
+	f, err := writeFileSynced(fsys, filepath.Join(b.dir, unfinishedName), nil)
+	if err != nil {
+		return noSpaceError(err)
+	}
+	return errors.Join(f.Close(), fsys.SyncDir(b.dir))
 }
 
 // checkEmpty refuses a directory with anything in it but a LOCK, which is all that
@@ -86,6 +103,9 @@ func (b *backup) checkEmpty() error {
 	names, err := b.db.opt.FS.List(b.dir)
 	if err != nil {
 		return err
+	}
+	if slices.Contains(names, unfinishedName) && !slices.Contains(names, manifestName) {
+		return fmt.Errorf("%s: %w", b.dir, errors.Join(ErrUnfinishedBackup, fs.ErrExist))
 	}
 	if slices.ContainsFunc(names, func(name string) bool { return name != lockName }) {
 		return fmt.Errorf("%s is not empty: %w", b.dir, fs.ErrExist)
@@ -147,7 +167,10 @@ func (b *backup) copyAll() error {
 		return err
 	}
 	b.progress.end()
-	return fsys.SyncDir(filepath.Dir(filepath.Clean(b.dir)))
+	if err := fsys.Remove(filepath.Join(b.dir, unfinishedName)); err != nil {
+		return err
+	}
+	return errors.Join(fsys.SyncDir(b.dir), fsys.SyncDir(filepath.Dir(filepath.Clean(b.dir))))
 }
 
 // take gives a file of the database a second name in the backup, or copies it.
@@ -208,10 +231,10 @@ func copyFile(ctx context.Context, fsys FS, from, to string, done func(n int)) (
 	return dst.Sync()
 }
 
-// cleanUp removes what a backup that failed has made.
+// cleanUp removes what a backup that failed has made, the mark last.
 func (b *backup) cleanUp() error {
 	var errs []error
-	for _, name := range b.made {
+	for _, name := range slices.Backward(b.made) {
 		errs = append(errs, removeIfExists(b.db.opt.FS, filepath.Join(b.dir, name)))
 	}
 	return errors.Join(errs...)

@@ -169,6 +169,8 @@ func (c *checker) readManifest() error {
 	switch {
 	case errors.As(err, &corrupt):
 		c.report.add(corrupt.File, corrupt.Offset, "%s", corrupt.Reason)
+	case isNotExist(err) && slices.Contains(c.names, unfinishedName):
+		return ErrUnfinishedBackup
 	case isNotExist(err):
 		if !slices.ContainsFunc(c.names, isDataName) {
 			return fmt.Errorf("%s holds no database", c.dir)

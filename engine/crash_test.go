@@ -264,7 +264,7 @@ func (r *crashRun) goOn(db *DB, img *memFS, state model) error {
 }
 
 // openBackups checks the backups in an image: a finished one opens with a state
-// from between its begin and now; an unfinished one does so or is refused.
+// from between its begin and now; an unfinished one does so or is refused as such.
 func (r *crashRun) openBackups(img *memFS, now moment, backups []crashBackup) error {
 	for _, b := range backups {
 		if b.done && r.crashes.IntN(10) != 0 {
@@ -278,8 +278,14 @@ func (r *crashRun) openBackups(img *memFS, now moment, backups []crashBackup) er
 		opt.FS = img
 		db, err := Open(b.dir, opt)
 		if err != nil {
-			if b.done {
+			if b.done || !errors.Is(err, ErrUnfinishedBackup) {
 				return fmt.Errorf("open of backup: %w", err)
+			}
+			if _, err := Check(img, b.dir, nil); !errors.Is(err, ErrUnfinishedBackup) {
+				return fmt.Errorf("check of an unfinished backup: %w", err)
+			}
+			if _, err := Repair(img, b.dir, nil); !errors.Is(err, ErrUnfinishedBackup) {
+				return fmt.Errorf("repair of an unfinished backup: %w", err)
 			}
 			continue
 		}

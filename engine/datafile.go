@@ -15,10 +15,12 @@ import (
 )
 
 const (
-	lockName   = "LOCK"
-	dataSuffix = ".data"
-	hintSuffix = ".hint"
-	tmpSuffix  = ".tmp"
+	lockName = "LOCK"
+	// unfinishedName is that of an empty file in a backup that has no MANIFEST yet.
+	unfinishedName = "UNFINISHED-BACKUP"
+	dataSuffix     = ".data"
+	hintSuffix     = ".hint"
+	tmpSuffix      = ".tmp"
 	// provisionalFile is the file number of a location within the buffer of a
 	// transaction that is not committed.
 	provisionalFile = 1<<32 - 1
@@ -53,7 +55,7 @@ func parseFileName(name string) (number uint32, suffix string, ok bool) {
 // database makes in its directory.
 func IsFileName(name string) bool {
 	switch name {
-	case manifestName, manifestTmpName, reserveName, lockName, syncMarkName:
+	case manifestName, manifestTmpName, reserveName, lockName, syncMarkName, unfinishedName:
 		return true
 	}
 	_, _, ok := parseFileName(name)

@@ -145,7 +145,8 @@ func (s *shard) expiryValid(space, slot uint32, expireMs int64) bool {
 
 // Open opens the database in dir, which is made if it does not exist, and takes
 // its lock. It loads the keydir, cuts a torn tail (saying so in the log) and
-// refuses damage anywhere else with a CorruptError.
+// refuses damage anywhere else with a CorruptError: Check says how much there is, and
+// Repair makes the directory open without it.
 func Open(dir string, opt Options) (*DB, error) {
 	opt, err := opt.withDefaults()
 	if err != nil {

@@ -62,6 +62,8 @@ func contentless(base string, size int64) string {
 		return fmt.Sprintf("RESERVE: %d bytes, kept free for a merge on a full disk; what is in them means nothing", size)
 	case lockName:
 		return "LOCK: locked while a process has the database open; it has no contents"
+	case unfinishedName:
+		return "UNFINISHED-BACKUP: there while a backup is being made, which is none without a MANIFEST; it has no contents"
 	default:
 		return ""
 	}

@@ -22,6 +22,9 @@ var (
 	// ErrCorrupt marks bytes on disk that are not what was written. The error
 	// says which file and offset. It is never answered with data.
 	ErrCorrupt = errors.New("engine: corrupt")
+	// ErrUnfinishedBackup is returned by Open, Check and Repair for a directory in which
+	// Backup was cut off: it is no database, and there is nothing to repair.
+	ErrUnfinishedBackup = errors.New("engine: a backup that was not finished")
 	// ErrReadOnly is returned by Open for a directory that cannot be written.
 	ErrReadOnly = errors.New("engine: directory is read-only")
 	// ErrTooLarge is returned for a key, a value or a transaction over a limit.
@@ -38,7 +41,7 @@ var (
 
 // LockedError says which process has a directory open. It matches ErrLocked.
 type LockedError struct {
-	PID int // as that process sees it: another container may have numbers of its own
+	PID int // as this process sees it
 }
 
 // Error implements error.
@@ -52,7 +55,8 @@ func (e *LockedError) Error() string {
 // Is reports that a LockedError is an ErrLocked.
 func (e *LockedError) Is(target error) bool { return target == ErrLocked }
 
-// CorruptError says where bytes are not what was written. It matches ErrCorrupt.
+// CorruptError says where bytes are not what was written. It matches ErrCorrupt. What
+// to do about it is for the program to say: see Check and Repair.
 type CorruptError struct {
 	File   string // base name
 	Offset int64

@@ -397,6 +397,54 @@ func TestBackupIntoADirectoryInUseIsRefused(t *testing.T) {
 	x.close()
 }
 
+// What a backup that was cut off leaves is called that, and not damage: it does not
+// open, is not repaired, and is not mixed with another backup. Once there is a
+// MANIFEST, it is whole.
+func TestBackupThatIsCutOff(t *testing.T) {
+	x := newTrusted(t, nil)
+	x.fill("a", 100)
+	x.seal()
+	var images []*memFS
+	var hasList []bool
+	x.m.setHook(func(c memCall) memFault {
+		if strings.HasPrefix(c.name, "/backup/") && (c.op == opLink || c.op == opRename || c.op == opRemove) {
+			images = append(images, x.m.imageLocked(crashKill, nil))
+			hasList = append(hasList, filepath.Base(c.name) == unfinishedName)
+		}
+		return memFault{}
+	})
+	if err := x.db.Backup(context.Background(), "/backup"); err != nil {
+		t.Fatal(err)
+	}
+	x.m.setHook(nil)
+	x.close()
+	if len(images) < 3 || !slices.Contains(hasList, true) {
+		t.Fatalf("%d images, %v", len(images), hasList)
+	}
+	for i, img := range images {
+		opt := x.opt
+		opt.FS = img
+		db, err := Open("/backup", opt)
+		if hasList[i] {
+			if err != nil {
+				t.Fatalf("image %d: %v", i, err)
+			}
+			mustClose(t, db)
+			if names, err := img.List("/backup"); err != nil || slices.Contains(names, unfinishedName) {
+				t.Errorf("image %d: opening leaves %v, %v", i, names, err)
+			}
+			continue
+		}
+		_, checked := Check(img, "/backup", nil)
+		_, repaired := Repair(img, "/backup", nil)
+		for what, err := range map[string]error{"open": err, "check": checked, "repair": repaired} {
+			if !errors.Is(err, ErrUnfinishedBackup) {
+				t.Errorf("image %d: %s: got %v", i, what, err)
+			}
+		}
+	}
+}
+
 func TestBackupCopiesWhereItCannotLink(t *testing.T) {
 	x := newTrusted(t, nil)
 	x.fill("a", 100)

@@ -107,6 +107,9 @@ func (db *DB) logRecovery(tails []logTail, took time.Duration) {
 
 // createManifest makes a new database, if the directory has no old one.
 func (db *DB) createManifest(names []string) (*manifest, error) {
+	if slices.Contains(names, unfinishedName) {
+		return nil, ErrUnfinishedBackup
+	}
 	for _, name := range names {
 		if _, suffix, ok := parseFileName(name); ok && suffix == dataSuffix {
 			return nil, &CorruptError{File: manifestName, Offset: 0, Reason: "it is missing, but " + name + " exists"}
@@ -241,19 +244,15 @@ func (d *dataFile) firstSeq(size int64) (uint64, error) {
 	return 1<<64 - 1, nil
 }
 
-// replayAll reads the log files that were not sealed; an error says what to do about damage.
+// replayAll reads the log files that were not sealed.
 func (db *DB) replayAll(p *feeder, files []*loadFile, next uint64) ([]logTail, error) {
 	tails := make([]*dataFile, len(files))
 	for i, f := range files {
 		tails[i] = f.dataFile
 	}
-	ends, err := db.tailReader().replayAll(tails, next, func(i int, next uint64) (logTail, uint64, bool, error) {
+	return db.tailReader().replayAll(tails, next, func(i int, next uint64) (logTail, uint64, bool, error) {
 		return db.replay(p, files[i], next)
 	})
-	if damage := (*CorruptError)(nil); errors.As(err, &damage) {
-		damage.Reason += "; `bitkv-redis repair` keeps what is not damaged"
-	}
-	return ends, err
 }
 
 func (db *DB) tailReader() tailReader { return tailReader{db.opt.FS, db.dir, db.manifest.uuid} }
@@ -401,7 +400,7 @@ func (db *DB) findUnlisted(names []string) (unlisted []string, err error) {
 	listed := db.manifest.snapshotState().files
 	for _, name := range names {
 		number, suffix, ok := parseFileName(name)
-		tmp := strings.HasSuffix(name, tmpSuffix) && (ok || name == manifestTmpName)
+		tmp := strings.HasSuffix(name, tmpSuffix) && (ok || name == manifestTmpName) || name == unfinishedName
 		if !ok && !tmp {
 			continue // not ours
 		}

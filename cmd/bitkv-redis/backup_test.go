@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"bitkv/engine"
+	"bitkv/internal/testenv"
 )
 
 // A backup of a damaged file is no success, unless nobody wants to know.
@@ -47,5 +49,70 @@ func TestBackupFindsDamage(t *testing.T) {
 		if code != want || verify != strings.Contains(errs.String(), "damaged") {
 			t.Errorf("verify %v: exit code %d, want %d: %s%s", verify, code, want, out.String(), errs.String())
 		}
+	}
+}
+
+// freeAt calls fn when what is written says that the data directory is free.
+type freeAt struct {
+	strings.Builder
+	fn func()
+}
+
+// Write implements io.Writer.
+func (w *freeAt) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("can be used again")) {
+		w.fn()
+	}
+	return w.Builder.Write(b)
+}
+
+// The server can start as soon as the backup is made: it is read afterwards.
+func TestBackupFreesTheSourceFirst(t *testing.T) {
+	dir := t.TempDir()
+	makeDatabase(t, dir, 100)
+	var db *engine.DB
+	out := &freeAt{fn: func() {
+		var err error
+		if db, err = engine.Open(dir, engine.Options{}); err != nil {
+			t.Errorf("the data directory is not free: %v", err)
+		}
+	}}
+	var errs strings.Builder
+	p := &process{stdout: out, stderr: &errs}
+	if code := p.run([]string{"backup", dir, filepath.Join(t.TempDir(), "copy")}); code != 0 {
+		t.Errorf("exit code %d: %s%s", code, out.String(), errs.String())
+	}
+	if db == nil {
+		t.Fatal("nothing says that the data directory is free")
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+	if !strings.HasSuffix(out.String(), "nothing in it is damaged\n") {
+		t.Errorf("printed %q", out.String())
+	}
+}
+
+// The tools and the server say of a backup that was cut off that it has to be made
+// again, and do not advise to repair it.
+func TestUnfinishedBackup(t *testing.T) {
+	dir, copied := t.TempDir(), filepath.Join(t.TempDir(), "copy")
+	makeDatabase(t, dir, 100)
+	if code, _, errs := tool(t, "backup", dir, copied); code != 0 {
+		t.Fatal(errs)
+	}
+	if err := os.Rename(filepath.Join(copied, "MANIFEST"), filepath.Join(copied, "UNFINISHED-BACKUP")); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"check", copied}, {"repair", copied}, {"merge", copied}, {"--port", strconv.Itoa(testenv.FreePort(t)), "--dir", copied},
+	} {
+		code, _, errs := tool(t, args...)
+		if code != 1 || !strings.Contains(errs, "remove it and make the backup again") || strings.Contains(errs, "bitkv-redis repair") {
+			t.Errorf("%v: code %d, %q", args, code, errs)
+		}
+	}
+	if code, _, errs := tool(t, "backup", dir, copied); code != 1 || !strings.Contains(errs, "a backup that was not finished") {
+		t.Errorf("backup over it: code %d, %q", code, errs)
 	}
 }

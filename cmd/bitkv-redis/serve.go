@@ -248,6 +248,8 @@ func dirError(dir string, err error) error {
 	switch {
 	case errors.Is(err, engine.ErrLocked):
 		return fmt.Errorf("data directory %s: %w", dir, err)
+	case errors.Is(err, engine.ErrUnfinishedBackup):
+		return fmt.Errorf("%s: %w; remove it and make the backup again", dir, err)
 	case errors.Is(err, engine.ErrVersion):
 		return fmt.Errorf("data directory %s: %w; nothing was changed", dir, err)
 	case errors.Is(err, engine.ErrReadOnly):

@@ -40,7 +40,8 @@ func (p *process) tools() []*cli.Command {
 			Description: "The server must be stopped. A program that embeds the engine makes a backup while it runs, with DB.Backup.\n" +
 				"Where both are on one file system, the data files are linked and not copied: the backup survives what is\n" +
 				"done to the data directory, but to survive the loss of the disk it has to be copied to another one.\n" +
-				"The backup is read in full afterwards; if any of it is damaged, the exit code is 1.",
+				"The backup is read in full afterwards, while the server may run again; if any of it is damaged, the exit\n" +
+				"code is 1.",
 			ArgsUsage: "DIR DESTINATION", Action: p.backup, Flags: []cli.Flag{
 				databases,
 				&cli.BoolFlag{Name: "no-verify", Usage: "do not read the backup to find damage"},
@@ -104,7 +105,7 @@ func (p *process) check(c *cli.Context) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return dirError(args[0], err)
 	}
 	p.printReport(report)
 	if report.Damaged() {
@@ -205,7 +206,8 @@ func (p *process) watchDump(fn func(func(engine.Progress)) error) error {
 	return p.watch(fn)
 }
 
-// backup is "backup".
+// backup is "backup". The backup is read after the source is closed, so that the server
+// can start meanwhile.
 func (p *process) backup(c *cli.Context) error {
 	args, err := arguments(c, 2)
 	if err != nil {
@@ -213,22 +215,23 @@ func (p *process) backup(c *cli.Context) error {
 	}
 	ctx, cancel := interruptible()
 	defer cancel()
-	return p.withDatabase(c, args[0], func(db *engine.DB) error {
-		if err := db.Backup(ctx, args[1]); err != nil {
-			return err
-		}
-		if !c.Bool("no-verify") {
-			if err := p.verifyBackup(args[0], args[1]); err != nil {
-				return err
-			}
-		}
-		p.printf("%s is backed up in %s\n", args[0], args[1])
-		linked, err := anyLinked(args[0], args[1])
-		if linked {
-			p.printf("linked: copy it to another disk to survive the loss of this one\n")
-		}
+	err = p.withDatabase(c, args[0], func(db *engine.DB) error { return db.Backup(ctx, args[1]) })
+	if err != nil {
 		return err
-	})
+	}
+	p.printf("%s is backed up in %s, and can be used again\n", args[0], args[1])
+	linked, err := anyLinked(args[0], args[1])
+	if linked {
+		p.printf("linked: copy it to another disk to survive the loss of this one\n")
+	}
+	if err != nil || c.Bool("no-verify") {
+		return err
+	}
+	if err := p.verifyBackup(args[0], args[1]); err != nil {
+		return err
+	}
+	p.printf("the backup was read in full, and nothing in it is damaged\n")
+	return nil
 }
 
 // verifyBackup reads all of a backup: files that are linked or copied may have been
