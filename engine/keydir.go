@@ -17,11 +17,11 @@ type index interface {
 	// with a slot that it takes from the table: added is true, the entry is zero.
 	// expires is as for slotTable.alloc.
 	getOrPut(key []byte, expires bool) (slot uint32, added bool)
-	// find is get, but if the index does not have key, it says in p where it belongs.
-	find(key []byte, p *artPlace) (slot uint32, ok bool)
+	// find is get, but if the index does not have key, it notes in p where it belongs.
+	find(key []byte, p *indexPlace) (slot uint32, ok bool)
 	// putAt adds a key that find did not find since the index was last changed, as
-	// getOrPut does.
-	putAt(key []byte, p *artPlace, expires bool) (slot uint32)
+	// getOrPut does. p is what find noted.
+	putAt(key []byte, p *indexPlace, expires bool) (slot uint32)
 	// delete removes key. Its slot must still be in use, and is left so. It reports
 	// whether the key was there.
 	delete(key []byte) bool
@@ -37,6 +37,12 @@ type index interface {
 	bytes() int64
 	// freed is how much of bytes is room that deleted keys left.
 	freed() int64
+}
+
+// indexPlace is where a key belongs that an index does not have: a note of find for
+// putAt, in the caller's memory. Each kind of index has a field of its own, or none.
+type indexPlace struct {
+	art artPlace
 }
 
 // newIndex returns an empty index of the given type for the keys in slots.

@@ -24,7 +24,8 @@ type artPlace struct {
 }
 
 // find is get, but when key is not there, it says where it belongs.
-func (x *artIndex) find(key []byte, p *artPlace) (slot uint32, ok bool) {
+func (x *artIndex) find(key []byte, place *indexPlace) (slot uint32, ok bool) {
+	p := &place.art
 	*p = artPlace{link: (*uint32)(&x.root)}
 	for {
 		ref := artRef(*p.link)
@@ -56,7 +57,7 @@ func (x *artIndex) find(key []byte, p *artPlace) (slot uint32, ok bool) {
 }
 
 func (x *artIndex) getOrPut(key []byte, expires bool) (slot uint32, added bool) {
-	var p artPlace
+	var p indexPlace
 	if slot, ok := x.find(key, &p); ok {
 		return slot, false
 	}
@@ -64,7 +65,8 @@ func (x *artIndex) getOrPut(key []byte, expires bool) (slot uint32, added bool) 
 }
 
 // putAt adds key, which find has looked for in vain since the last change of the tree.
-func (x *artIndex) putAt(key []byte, p *artPlace, expires bool) (slot uint32) {
+func (x *artIndex) putAt(key []byte, place *indexPlace, expires bool) (slot uint32) {
+	p := &place.art
 	slot = x.slots.alloc(key, expires)
 	x.count++
 	follows := p.skipped != 0 && x.followsLast(key, p.skipEnd)

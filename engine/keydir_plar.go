@@ -192,9 +192,9 @@ func (x *plarIndex) bytes() int64 {
 }
 
 // find is get: the tree cannot say where a key belongs.
-func (x *plarIndex) find(key []byte, _ *artPlace) (slot uint32, ok bool) { return x.get(key) }
+func (x *plarIndex) find(key []byte, _ *indexPlace) (slot uint32, ok bool) { return x.get(key) }
 
-func (x *plarIndex) putAt(key []byte, _ *artPlace, expires bool) (slot uint32) {
+func (x *plarIndex) putAt(key []byte, _ *indexPlace, expires bool) (slot uint32) {
 	slot, _ = x.getOrPut(key, expires)
 	return slot
 }

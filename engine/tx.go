@@ -122,7 +122,7 @@ func (t *table) hinted(h Hint, key []byte) (slot uint32, ok bool) {
 // vain: the command will mostly make it next.
 type missedKey struct {
 	table *table // nil: none
-	place artPlace
+	place indexPlace
 	len   int
 	key   [maxMissedKey]byte // a copy: the caller may have changed its own meanwhile
 }
