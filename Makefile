@@ -12,6 +12,7 @@ MODEL         ?= 1000000
 CUTS          ?= 20
 MUTANTS       ?=
 SECONDS       ?= 120
+CHECKS        ?= 1000
 
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT       := mvdan.cc/gofumpt@v0.12.0
@@ -32,7 +33,7 @@ DRIVEN        := Transcripts|GoRedis|BadInput|MaxClients|RedisCLI
 QUICK_UNITS   := type/string type/incr type/hash type/set protocol quit
 
 .DEFAULT_GOAL := help
-.PHONY: help build release run test race fuzz crash powerloss soak connections mutants diff model clients redis-suite bench bench-full pgo bench-embedded lint fmt check deps clean
+.PHONY: help build release run test race fuzz crash powerloss soak connections mutants diff model properties clients redis-suite bench bench-full pgo bench-embedded lint fmt check deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +72,7 @@ model: export BITKV_MODEL_SEED ?= random
 crash: export BITKV_CRASH_SEED ?= random
 powerloss: export BITKV_POWER_SEED ?= random
 soak: export BITKV_SOAK_SEED ?= random
+properties: export BITKV_RAPID_SEED ?= random
 
 race: deps ## every test with the race detector, in the tests and in the server they start
 	$(GO) test -race -timeout 60m $(UNIT)
@@ -105,6 +107,10 @@ diff: deps ## random commands against redis-server; BITKV_DIFF_COMMANDS=200000
 
 model: deps ## random commands with merges, restarts and kill -9 between them, against redis-server; MODEL=1000000 commands
 	BITKV_MODEL_COMMANDS=$(MODEL) $(GO) test -count=1 -timeout 240m -v -run 'Model$$' ./tests
+
+properties: ## the property tests, of CHECKS=1000 cases each
+	$(GO) test -count=1 -timeout 120m ./types -rapid.checks $(CHECKS)
+	$(GO) test -count=1 -timeout 120m -run 'Property' ./engine -rapid.checks $(CHECKS)
 
 clients: deps ## clients of several languages against the server, and against redis-server
 	@scripts/deps.sh clients

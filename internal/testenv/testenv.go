@@ -3,8 +3,10 @@
 package testenv
 
 import (
+	"flag"
 	"math/rand/v2"
 	"net"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -12,6 +14,22 @@ import (
 	"testing"
 	"time"
 )
+
+// FixProperties makes the property tests of a package, those by rapid, the same ones in
+// every run. Its tests call it in an init. BITKV_RAPID_SEED is another seed, or "random";
+// rapid prints the one of a test that failed. Of the command line, -rapid.seed counts more.
+func FixProperties() {
+	seed := os.Getenv("BITKV_RAPID_SEED")
+	switch seed {
+	case "":
+		seed = "1"
+	case "random":
+		seed = "0" // rapid's word for it
+	}
+	if err := flag.Set("rapid.seed", seed); err != nil {
+		panic("BITKV_RAPID_SEED: " + err.Error())
+	}
+}
 
 // Ports that tests give to servers lie below those that systems give to outgoing
 // connections, which begin at 32768 at the least: no client can take one between its

@@ -1,0 +1,5 @@
+package engine
+
+import "bitkv/internal/testenv"
+
+func init() { testenv.FixProperties() }
