@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -44,8 +45,8 @@ func directiveFlags() []cli.Flag {
 
 // serverArgs rewrites the server's arguments for the flag parser: every
 // directive with its words becomes one --name=words, the configuration file
-// comes last. It refuses what is no directive.
-func serverArgs(args []string) ([]string, error) {
+// comes last. It refuses what is neither a directive nor one of own, flags of one word.
+func serverArgs(args []string, own ...string) ([]string, error) {
 	byName := directivesByName()
 	var flags, files []string
 	if len(args) > 0 && (args[0] == "-" || !strings.HasPrefix(args[0], "-")) {
@@ -59,6 +60,14 @@ func serverArgs(args []string) ([]string, error) {
 			return []string{arg}, nil
 		}
 		name, value, inline := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+		if strings.HasPrefix(arg, "--") && slices.Contains(own, name) {
+			flags = append(flags, arg)
+			if !inline && len(args) > 0 {
+				flags = append(flags, args[0])
+				args = args[1:]
+			}
+			continue
+		}
 		d, known := byName[strings.ToLower(name)]
 		if !strings.HasPrefix(arg, "--") || !known {
 			return nil, &resp.ConfigError{Origin: "command line", Directive: arg, Reason: "unknown directive"}

@@ -82,6 +82,12 @@ func (p *process) command(args []string) error {
 		if args, err = serverArgs(args); err != nil {
 			return err
 		}
+	} else if args[0] == healthcheckName {
+		rest, err := serverArgs(args[1:], healthcheckOwn...)
+		if err != nil {
+			return err
+		}
+		args = append([]string{healthcheckName}, rest...)
 	}
 	return app.Run(append([]string{"bitkv-redis"}, args...))
 }

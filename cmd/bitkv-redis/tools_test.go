@@ -194,7 +194,9 @@ func TestToolErrors(t *testing.T) {
 		{[]string{"dump", used}, used + " is a directory; dump takes the files in it"},
 		{[]string{"dump", filepath.Join(empty, "none")}, "bitkv-redis: " + filepath.Join(empty, "none") + ": no such file or directory\n"},
 		{[]string{"healthcheck", "--port", strconv.Itoa(testenv.FreePort(t))}, "connection refused"},
-		{[]string{"healthcheck", "7777"}, "bitkv-redis: usage: bitkv-redis healthcheck [options]\n"},
+		{[]string{"healthcheck", "7777"}, "bitkv-redis: 7777 is neither a command nor a configuration file; see bitkv-redis -h\n"},
+		{[]string{"healthcheck", "--nosuch", "1"}, "unknown directive"},
+		{[]string{"healthcheck", "--timeout", "x"}, `invalid value "x"`},
 		{[]string{"check", "--port", "1"}, "-port; usage: bitkv-redis check [options] DIR\n"},
 	}
 	for _, tt := range tests {
@@ -216,6 +218,50 @@ func TestHealthcheck(t *testing.T) {
 			t.Errorf("password %q: code %d, %q", password, code, errs)
 		} else if password == "" && !strings.Contains(errs, "wants a password: --password") {
 			t.Errorf("without a password: %q", errs)
+		}
+	}
+}
+
+// healthcheck finds the server by what that was given, and is let in.
+func TestHealthcheckReadsTheConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "s")
+	r := serve(t, dir, "--requirepass", "secret", "--unixsocket", socket)
+	file := func(lines ...string) string {
+		name := filepath.Join(t.TempDir(), "c.conf")
+		if err := os.WriteFile(name, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	port := "port " + strconv.Itoa(r.port)
+	for _, tt := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{file(port, "requirepass secret", "maxmemory 1gb")}, 0},
+		{[]string{file(port, "requirepass wrong")}, 1},
+		{[]string{file(port)}, 1},
+		{[]string{file(port), "--requirepass", "secret"}, 0},
+		{[]string{file(port), "--password", "secret", "--host", "127.0.0.1", "--timeout=30s"}, 0},
+		{[]string{file("port 1", "requirepass secret"), "--port", strconv.Itoa(r.port)}, 0},
+		{[]string{file(port, "requirepass secret", "bind * -::*")}, 0},
+		{[]string{file("port 0", "unixsocket "+socket, "requirepass secret")}, 0},
+		{[]string{file("port 1"), "--socket", socket, "--requirepass", "secret"}, 0},
+		{[]string{filepath.Join(dir, "missing.conf")}, 1},
+	} {
+		if code, _, errs := tool(t, append([]string{"healthcheck"}, tt.args...)...); code != tt.want {
+			t.Errorf("%v: code %d, want %d: %q", tt.args, code, tt.want, errs)
+		}
+	}
+}
+
+func TestNearHost(t *testing.T) {
+	for bind, want := range map[string]string{
+		"* -::*": "127.0.0.1", "": "127.0.0.1", "-::*": "::1", "10.0.0.1 127.0.0.1": "127.0.0.1", "-10.0.0.1 ::": "10.0.0.1", "::1": "::1",
+	} {
+		if got := nearHost(strings.Fields(bind)); got != want {
+			t.Errorf("bind %s: %s, want %s", bind, got, want)
 		}
 	}
 }
