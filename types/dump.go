@@ -31,14 +31,16 @@ var crcTable = crc64.MakeTable(0x95ac9329ac4bc9b5)
 // which this one does not.
 func dumpCRC(b []byte) uint64 { return ^crc64.Update(math.MaxUint64, crcTable, b) }
 
-// checkDump checks version and checksum of a payload and returns type and value.
+// checkDump checks version and checksum of a payload and returns type and value, and
+// what is behind them: where lengths are damaged, Redis reads version and checksum as
+// part of the value, and what it makes of that is made of it here.
 func checkDump(payload []byte) ([]byte, error) {
 	n := len(payload) - dumpFooter
 	if n < 0 || binary.LittleEndian.Uint16(payload[n:]) > maxDumpVersion ||
 		binary.LittleEndian.Uint64(payload[n+2:]) != dumpCRC(payload[:n+2]) {
 		return nil, ErrDumpVersion
 	}
-	return payload[:n], nil
+	return payload, nil
 }
 
 // appendRDBLength appends a length: see rdbReader.

@@ -85,12 +85,9 @@ func (r *rdbReader) lengthOr() (n uint64, special bool, err error) {
 	return 0, false, badDump("length byte %#x", first)
 }
 
-// length reads a length.
+// length reads a length. As in Redis, the number of an encoding counts as one.
 func (r *rdbReader) length() (uint64, error) {
-	n, special, err := r.lengthOr()
-	if err == nil && special {
-		return 0, badDump("encoding %d in the place of a length", n)
-	}
+	n, _, err := r.lengthOr()
 	return n, err
 }
 
@@ -158,6 +155,9 @@ func (r *rdbReader) compressed() ([]byte, error) {
 	}
 	if n > uint64(r.maxBytes) || n > packed*lzfMaxRatio {
 		return nil, badDump("%d bytes compressed to %d", n, packed)
+	}
+	if n == 0 {
+		return nil, nil // nothing is compressed to nothing, but what is there does not count in Redis
 	}
 	text := r.room()
 	out, ok := lzfExpand(slices.Grow(*text, int(n)), src, int(n))

@@ -186,7 +186,8 @@ func (z *zipmap) next() (item []byte, ok bool, err error) {
 //
 //	width    4 bytes: 2, 4 or 8
 //	count    4 bytes
-//	members  signed integers of that width, ascending
+//	members  signed integers of that width, ascending: but a damaged one is taken, as
+//	         by Redis, if it has each but once
 func eachOfIntset(b []byte, fn func(member []byte) error) error {
 	if len(b) < 8 {
 		return badDump("intset of %d bytes", len(b))
@@ -196,13 +197,8 @@ func eachOfIntset(b []byte, fn func(member []byte) error) error {
 		return badDump("intset of %d members of %d bytes", count, width)
 	}
 	var text [24]byte
-	var last int64
 	for i := range count {
 		n := littleInt(b[8+i*width : 8+(i+1)*width])
-		if i > 0 && n <= last {
-			return badDump("intset out of order")
-		}
-		last = n
 		if err := fn(strconv.AppendInt(text[:0], n, 10)); err != nil {
 			return err
 		}
