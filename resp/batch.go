@@ -112,10 +112,16 @@ func storeChanged(to *atomic.Int64, n int64) {
 }
 
 // withinQueryLimit reports whether what the client has sent and not finished, in
-// the query buffer and in MULTI, is within client-query-buffer-limit.
+// the query buffer and in MULTI, is within client-query-buffer-limit, and before
+// AUTH within much less, but for what waits behind an AUTH that is delayed.
 func (c *client) withinQueryLimit() bool {
 	used := int64(c.frame.unparsed()+c.frame.memory()) + c.queue.bytes
-	if used <= c.srv.config.Load().ClientQueryLimit {
+	cfg := c.srv.config.Load()
+	limit := cfg.ClientQueryLimit
+	if c.mustAuth(cfg) && !c.parking.on {
+		limit = min(limit, maxHeldNoAuth)
+	}
+	if used <= limit {
 		return true
 	}
 	c.srv.stats.queryLimitKills.Add(1)

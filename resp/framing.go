@@ -27,6 +27,7 @@ const (
 	maxCount       = 1<<31 - 1 // arguments of a command
 	maxCountNoAuth = 10        // the same before AUTH
 	maxBulkNoAuth  = 16 << 10  // bytes of an argument before AUTH
+	maxHeldNoAuth  = 256 << 10 // bytes kept of requests, and as many of replies, before AUTH
 )
 
 // Sizes of the query buffer.

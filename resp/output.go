@@ -48,9 +48,13 @@ func (c *client) acknowledge() bool {
 }
 
 // withinOutputLimit reports whether replies of n bytes may be sent, and closes
-// the client if not.
+// the client if not. Before AUTH nobody may have many wait for him.
 func (c *client) withinOutputLimit(n int) bool {
-	limit := c.srv.config.Load().ClientOutput[ClassNormal].HardBytes
+	cfg := c.srv.config.Load()
+	limit := cfg.ClientOutput[ClassNormal].HardBytes
+	if c.mustAuth(cfg) && (limit == 0 || limit > maxHeldNoAuth) {
+		limit = maxHeldNoAuth
+	}
 	if limit > 0 && int64(n) > limit {
 		c.overLimit("hard")
 		return false

@@ -162,6 +162,43 @@ func TestR06QueryBufferLimit(t *testing.T) {
 	eventually(t, "a client with a huge MULTI is closed", func() bool { return s.stats.queryLimitKills.Load() == 2 })
 }
 
+// R6 too: nobody can make the server keep what he sends before AUTH, by not reading
+// what it answers.
+func TestR06UnreadBeforeAuth(t *testing.T) {
+	s := startServer(t, func(set *Settings) { set.RequirePass = "secret" })
+	c := s.dial(t)
+	c.want("PING", "-NOAUTH Authentication required.\r\n")
+	before := heapBytes()
+	for chunk, n := strings.Repeat("PING\n", 10_000), 0; ; n += len(chunk) {
+		if _, err := io.WriteString(c.Conn, chunk); err != nil {
+			break
+		}
+		if n > 128<<20 {
+			t.Fatal("128 MB were taken before AUTH")
+		}
+	}
+	eventually(t, "the client is closed", func() bool { return s.clients.len() == 0 })
+	if grown := heapBytes() - before; grown > 8<<20 {
+		t.Errorf("the heap grew by %d bytes", grown)
+	}
+	if n := s.stats.queryLimitKills.Load() + s.stats.outputLimitKills.Load(); n != 1 {
+		t.Errorf("%d clients closed for their buffers, want 1", n)
+	}
+
+	// Who may come in sends what he likes behind AUTH.
+	c = s.dial(t)
+	const commands = 200_000
+	go func() { // ends with the test
+		_, _ = io.WriteString(c.Conn, "AUTH secret\n"+strings.Repeat("PING\n", commands))
+	}()
+	c.wantReply("+OK\r\n")
+	for range commands {
+		if got := c.reply(); got != "+PONG\r\n" {
+			t.Fatalf("got %q", got)
+		}
+	}
+}
+
 // R7: the read buffer does not grow for a pipeline whose reads are not aligned.
 func TestR07Pipeline(t *testing.T) {
 	s := startServer(t, nil)
