@@ -49,7 +49,7 @@ func TestWarm(t *testing.T) {
 				db.Warm(0, keys[:n], n%2 == 0, nil)
 			}
 			db.Warm(1, keys, true, nil)
-			if got := testing.AllocsPerRun(10, func() { db.Warm(0, keys, true, nil) }); got != 0 {
+			if got := allocations(func() { db.Warm(0, keys, true, nil) }); got != 0 {
 				t.Errorf("%v allocations, want 0", got)
 			}
 			if got := db.Len(0); got != len(there) {
@@ -223,7 +223,7 @@ func TestWarmElements(t *testing.T) {
 			t.Fatal(err)
 		}
 		db.WarmElements(0, none, subkeys)
-		if got := testing.AllocsPerRun(1, func() { db.WarmElements(0, key, subkeys) }); got != 0 {
+		if got := allocations(func() { db.WarmElements(0, key, subkeys) }); got != 0 {
 			t.Errorf("%v allocations, want 0", got)
 		}
 		if got := c.Len(); got != leastWarmElements {
