@@ -18,7 +18,7 @@ import (
 // A reference is the number of the cell's first word in its chunk, in the
 // chunkWordBits lowest bits, and the number of the chunk above them.
 //
-// at and subkey may run at the same time as each other.
+// at, eachFrom and subkey may run at the same time as each other.
 type elementTable struct {
 	chunkLists
 	bases    []unsafe.Pointer // first word of each chunk, by number; nil: given back
@@ -135,6 +135,23 @@ func (t *elementTable) free(ref uint32) {
 	if c.used == 0 && !t.onlyRoom(number) {
 		t.releaseChunk(number)
 	}
+}
+
+// eachFrom calls fn for the elements of whole chunks, from chunk number on, until it
+// has met n elements or all. It returns the chunk to go on with, and whether there is
+// one. REQUIRES: no transaction is writing the collection.
+func (t *elementTable) eachFrom(number, n int, fn func(e *element)) (next int, more bool) {
+	for ; number < len(t.chunks) && n > 0; number++ {
+		c := &t.chunks[number]
+		for word := uint32(0); word < uint32(c.fresh); word += uint32(c.cell) {
+			// An element has a sequence number, a cell that was freed has none.
+			if e := (*element)(t.word(uint32(number), word)); e.seq != 0 {
+				fn(e)
+				n--
+			}
+		}
+	}
+	return number, number < len(t.chunks)
 }
 
 // bytes returns the memory that the table uses beside its own struct.

@@ -29,6 +29,9 @@ type DB struct {
 	// spaces maps the number of a keyspace to what it is now. Changed with all
 	// shards locked; Len reads it without.
 	spaces []atomic.Pointer[space]
+	// strayMaps says that the files have mappings of numbers above those of spaces.
+	// Set by Open alone.
+	strayMaps bool
 
 	filesMu  sync.Mutex // serialises changes of files and of the MANIFEST's list
 	files    atomic.Pointer[fileSet]

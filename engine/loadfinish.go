@@ -26,6 +26,7 @@ func (ld *loader) finish() error {
 func (ld *loader) placeSpaces() {
 	for n, m := range ld.spaceOf {
 		if int(n) >= len(ld.db.spaces) {
+			ld.db.strayMaps = true
 			continue // refused by finishTable if it has keys
 		}
 		sp := newSpace(m.space, int(n))

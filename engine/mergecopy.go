@@ -35,6 +35,7 @@ type merger struct {
 	batch   mergeBatch
 	group   []*dataFile
 	copied  []*dataFile // those of group that were copied to the end
+	live    *liveSet    // nil: not known
 	lowest  uint64      // sequence numbers outside of the group are not below
 	dropped uint64      // highest sequence number of a tombstone that was dropped
 	out     *mergeOutput
@@ -91,6 +92,10 @@ func (m *merger) runGroup() error {
 	all := m.db.candidates()
 	m.lowest = lowestSeq(all, func(i int) bool { return slices.Contains(m.group, all[i].file) })
 	m.copied, m.outs, m.out, m.dropped = nil, nil, nil, 0
+	var err error
+	if m.live, err = m.db.findLive(m.ctx, m.group); err != nil {
+		return err
+	}
 	slices.SortFunc(m.group, func(a, b *dataFile) int { return cmp.Compare(a.number, b.number) })
 	var unread error
 	for _, f := range m.group {
@@ -99,7 +104,7 @@ func (m *merger) runGroup() error {
 		}
 		m.copied = append(m.copied, f)
 	}
-	err := unread
+	m.live, err = nil, unread
 	if err == nil || m.canStopHere(unread) {
 		err = m.finishOutput()
 	}
@@ -128,13 +133,23 @@ func (m *merger) canStopHere(cause error) bool {
 
 // copyFile copies what is live of one file.
 func (m *merger) copyFile(f *dataFile) error {
-	from := m.done
+	from, live := m.done, m.live.of(f)
+	if m.db.nothingToCopy(f, live, m.lowest) {
+		m.done = from + f.meta.dataEnd
+		if f.tombstones.Load() != 0 {
+			m.dropped = max(m.dropped, f.maxSeq.Load())
+		}
+		return nil
+	}
 	m.batch.reset()
 	end, reason, err := f.scanFrames(fileHeaderBytes, f.meta.dataEnd, func(fr *frame) error {
 		if _, err := fr.checkRecords(); err != nil {
 			return err
 		}
 		err := fr.eachRecord(func(r *record, seq uint64, offset int64, size int) error {
+			if live.dead(r.kind, seq) {
+				return nil
+			}
 			if !m.batch.fits(size) {
 				if err := m.copyBatch(f); err != nil {
 					return err

@@ -130,13 +130,23 @@ func (db *DB) spaceExists(id uint32) bool {
 // copies in to. It is enough that the entry of a record's key refers to one of
 // those files: it can only have gone from there to the log since it was copied.
 func (db *DB) moveEntries(to *dataFile, from map[*dataFile]bool) error {
-	v := mover{db: db, to: to, from: from, run: lockRun{db: db, write: true}}
+	v := mover{db: db, to: to, from: from}
 	end, reason, err := to.scanFrames(fileHeaderBytes, to.meta.dataEnd, func(f *frame) error {
 		if _, err := f.checkRecords(); err != nil {
 			return err
 		}
-		defer v.run.leave() // what comes next may read the disk
-		return f.eachRecord(v.record)
+		err := f.eachRecord(func(r *record, seq uint64, offset int64, size int) error {
+			if !v.batch.fits(size) {
+				v.moveBatch()
+			}
+			at := offset - f.offset - frameHeaderBytes
+			v.batch.add(r, f.payload[at:at+int64(size)], seq, offset)
+			return nil
+		})
+		if v.batch.full() {
+			v.moveBatch()
+		}
+		return err
 	})
 	if err != nil {
 		return err
@@ -144,37 +154,45 @@ func (db *DB) moveEntries(to *dataFile, from map[*dataFile]bool) error {
 	if reason != "" || end != to.meta.dataEnd {
 		return &CorruptError{File: to.name(), Offset: end, Reason: cmp.Or(reason, "the data ends early")}
 	}
+	v.moveBatch()
 	return nil
 }
 
 // mover is one pass over a merged file.
 type mover struct {
-	db   *DB
-	to   *dataFile
-	from map[*dataFile]bool
-	run  lockRun
+	db    *DB
+	to    *dataFile
+	from  map[*dataFile]bool
+	batch mergeBatch
 }
 
-func (v *mover) record(r *record, seq uint64, offset int64, size int) error {
-	at := makeLocation(v.to.number, offset)
+// moveBatch moves the entries of the records that were read. No lock is held after it:
+// what comes next may read the disk.
+func (v *mover) moveBatch() {
+	v.batch.eachByShard(v.db, true, v.record)
+	v.batch.reset()
+}
+
+func (v *mover) record(run *lockRun, it *mergeItem) {
+	r, size := &it.r, int64(len(it.raw))
+	at := makeLocation(v.to.number, it.offset)
 	switch r.kind {
 	case kindPut, kindExpire:
-		if c := v.run.ofKey(r.key).findEntry(r.space, r.key); c != nil {
-			v.moveHead(c, r.kind, seq, at, int64(size))
+		if c := run.ofPlace(it.place).findHinted(r.space, r.key, it.hint); c != nil {
+			v.moveHead(c, r.kind, it.seq, at, size)
 		}
 	case kindElemPut:
-		if c := v.run.collection(CollectionID(r.coll)); c != nil {
-			if e := c.find(r.key); e != nil && e.seq == seq {
-				v.moveElement(e, at, int64(size))
+		if c := run.collection(CollectionID(r.coll)); c != nil {
+			if e := c.find(r.key); e != nil && e.seq == it.seq {
+				v.moveElement(e, at, size)
 			}
 		}
 	case kindSpaceMap:
-		v.run.leave() // moveMapping takes a lock
-		v.db.moveMapping(r.number, seq, v.from, v.to)
+		run.leave() // moveMapping takes a lock
+		v.db.moveMapping(r.number, it.seq, v.from, v.to)
 	case kindTombstone, kindElemTombstone:
 		// No entry refers to it.
 	}
-	return nil
 }
 
 // moveHead moves an entry to the copy of its put or expire record.

@@ -97,18 +97,18 @@ func (l *lockRun) leave() {
 }
 
 const (
-	// mergeJudgeBytes and mergeJudgeRecords bound what a merge judges at once.
+	// mergeJudgeBytes and mergeJudgeRecords bound what a merge judges or moves at once.
 	mergeJudgeBytes   = 256 << 10
 	mergeJudgeRecords = 2048
 )
 
-// mergeBatch is records of one file, in order, that a merge has read and not
-// judged. In the log every small transaction is a frame of its own, so a batch
+// mergeBatch is records of one file, in order, that a merge has read, and not yet
+// judged or moved. In the log every small transaction is a frame of its own, so a batch
 // spans frames, and copies them.
 type mergeBatch struct {
 	items []mergeItem
 	buf   []byte
-	order []*mergeItem // in which they are judged
+	order []*mergeItem // that of eachByShard
 }
 
 // mergeItem is a record of a batch.
@@ -158,12 +158,17 @@ func (b *mergeBatch) add(r *record, raw []byte, seq uint64, offset int64) {
 	b.items = append(b.items, item)
 }
 
-// judge judges the records of a batch, which are of f: those about the keys of one
+// judge judges the records of a batch, which are of f.
+func (b *mergeBatch) judge(db *DB, f *dataFile, lowest uint64) {
+	b.eachByShard(db, false, func(run *lockRun, it *mergeItem) { it.verdict = db.judgeRecord(run, f, it, lowest) })
+}
+
+// eachByShard calls fn for the records of a batch: for those about the keys of one
 // shard after each other, so that its lock is taken once for them, and the keys are
 // looked up in step (see Warm). Each would be a chain of cache misses otherwise, and
-// there is one for every record that a merge reads.
-func (b *mergeBatch) judge(db *DB, f *dataFile, lowest uint64) {
-	run := lockRun{db: db}
+// there is one for every record that is not known to be dead.
+func (b *mergeBatch) eachByShard(db *DB, write bool, fn func(run *lockRun, it *mergeItem)) {
+	run := lockRun{db: db, write: write}
 	defer run.leave()
 	b.sortByShard(db)
 	var group [warmGroup]warmKey
@@ -176,7 +181,7 @@ func (b *mergeBatch) judge(db *DB, f *dataFile, lowest uint64) {
 			run.find(rest[:n], group[:n])
 		}
 		for _, it := range rest[:n] {
-			it.verdict = db.judgeRecord(&run, f, it, lowest)
+			fn(&run, it)
 		}
 		rest = rest[n:]
 	}

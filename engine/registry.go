@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -42,7 +43,18 @@ func (r *collRegistry) slot(n uint32) *collSlot {
 	return &(*r.pages.Load())[n>>collPageBits][n&(collPageSlots-1)]
 }
 
-// at returns the collection of a number that an entry holds.
+// numbers is for a loop over the numbers that were given when it began, used or not.
+func (r *collRegistry) numbers() iter.Seq[uint32] {
+	r.mu.Lock()
+	next := r.next
+	r.mu.Unlock()
+	return func(yield func(n uint32) bool) {
+		for n := uint32(1); n < next && yield(n); n++ {
+		}
+	}
+}
+
+// at returns the collection of a number that an entry holds, or nil.
 func (r *collRegistry) at(n uint32) *Collection { return r.slot(n).coll.Load() }
 
 // add gives c a number.

@@ -8,7 +8,7 @@ import (
 // slotTable holds the entries of the keys of one shard of one keyspace, and the
 // keys: entry and key together in one cell, so that who has the slot is one cache
 // miss away from both. Guarded by the lock of its shard: at, cell, key, used, next,
-// cap, len, bytes and random may run at the same time as each other.
+// eachFrom, cap, len, bytes and random may run at the same time as each other.
 //
 // A cell is a cell header, eight bytes of expiry if the key got one when it was
 // made, and the key. A slot is the number of a cell in the arena: a cell does not
@@ -239,6 +239,22 @@ func (t *slotTable) next(from uint32) (slot uint32, ok bool) {
 		from = 0
 	}
 	return 0, false
+}
+
+// eachFrom calls fn for the entries of whole chunks, from chunk number on, until it has
+// met n entries or all. It returns the chunk to go on with, and whether there is one.
+func (t *slotTable) eachFrom(number, n int, fn func(c *cell)) (next int, more bool) {
+	chunks := t.cells.chunks
+	for ; number < len(chunks) && n > 0; number++ {
+		k := &chunks[number]
+		for at := 0; at < int(k.fresh)*int(k.size); at += int(k.size) {
+			if c := (*cell)(k.words[at : at+cellWords]); c.keyLen() != keyLenUnused {
+				fn(c)
+				n--
+			}
+		}
+	}
+	return number, number < len(chunks)
 }
 
 // all is for a loop over the slots in use, in ascending order, which may free them.
