@@ -45,6 +45,7 @@ type DB struct {
 	reaper reaper
 	merge  mergeState
 	scrub  scrubState
+	hints  hintQueue
 
 	cold      coldReader
 	values    atomic.Pointer[valueCache]
@@ -193,6 +194,7 @@ func newDB(dir string, opt Options) *DB {
 	db.files.Store(&fileSet{})
 	db.colls.init()
 	db.reaper.init(db)
+	db.merge.kick = make(chan struct{}, 1)
 	db.log = &log{db: db, kick: make(chan struct{}, 1)}
 	db.log.sync.Store(uint32(opt.Sync))
 	db.txs.New = func() any { return &Tx{db: db} }
@@ -214,12 +216,10 @@ func newSpace(id uint32, number int) *space {
 // start begins the background work of an open database. hintless are files whose
 // hint file has to be made again.
 func (db *DB) start(hintless []*dataFile) {
-	if len(hintless) > 0 {
-		for _, f := range hintless {
-			f.acquire()
-		}
-		db.work.Go(func() { db.makeHints(hintless) })
+	for _, f := range hintless {
+		db.hints.add(f, time.Time{})
 	}
+	db.work.Go(db.hintLoop)
 	db.work.Go(db.log.syncLoop)
 	db.work.Go(db.log.workLoop)
 	db.work.Go(db.reaper.loop)
@@ -227,20 +227,8 @@ func (db *DB) start(hintless []*dataFile) {
 	db.work.Go(db.scrubLoop)
 }
 
-// makeHints makes the hint files of files that it holds a reference to.
-func (db *DB) makeHints(files []*dataFile) {
-	for _, f := range files {
-		if !db.closing.Load() && !f.removed.Load() {
-			db.makeHint(f)
-		}
-		if err := f.release(); err != nil {
-			db.opt.Logger.Warn("close a data file", "file", f.name(), "error", err)
-		}
-	}
-}
-
 // Close waits for transactions and background work, syncs, seals the active
-// file and unlocks the directory. It returns the first error it met.
+// file, writes the hint files that are missing and unlocks the directory. It returns the first error it met.
 func (db *DB) Close() error {
 	if db.closing.Swap(true) {
 		return ErrClosed
@@ -256,7 +244,9 @@ func (db *DB) Close() error {
 	close(db.stop)
 	db.work.Wait()
 	db.cold.work.Wait()
-	return errors.Join(mergeErr, db.log.closeFiles(), db.releaseFiles(), db.lock.Close())
+	closeErr := db.log.closeFiles()
+	db.makeQueuedHints(db.hints.takeAll())
+	return errors.Join(mergeErr, closeErr, db.releaseFiles(), db.lock.Close())
 }
 
 // releaseFiles closes every data file and the MANIFEST.

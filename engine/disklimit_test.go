@@ -287,6 +287,7 @@ func TestDiskLimitSkipsHints(t *testing.T) {
 		if err := db.rotateAndSeal(); err != nil {
 			t.Fatal(err)
 		}
+		db.makeQueuedHints(db.hints.takeAll())
 		db.disk.look(0)
 		if used, limit := db.DiskUsed(), db.disk.limit.Load(); used > limit {
 			t.Errorf("%d bytes are on the disk, the limit is %d", used, limit)
@@ -321,6 +322,7 @@ func TestDiskLimitSkipsHints(t *testing.T) {
 	if err := db.rotateAndSeal(); err != nil {
 		t.Fatal(err)
 	}
+	db.makeQueuedHints(db.hints.takeAll())
 	if n := db.Stats().HintlessFiles; n != 1 {
 		t.Errorf("%d files have no hint file, want 1", n)
 	}

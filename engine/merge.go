@@ -41,6 +41,8 @@ import (
 type mergeState struct {
 	calls   callGate
 	reserve mergeReserve
+	kick    chan struct{} // asks mergeLoop to look
+	heat    mergeHeat
 
 	running sync.Mutex // held by the one merge that runs
 	// limbo are new files of which it is not known whether the MANIFEST on the
@@ -152,8 +154,9 @@ func (db *DB) Merge(ctx context.Context, ratio float64) error {
 	return db.mergeFiles(ctx, func() mergeChoice { return db.chooseFiles(ratio) })
 }
 
-// mergeLook is how often the background looks whether a merge is due, and
-// mergeBackoff the longest time it waits after merges that failed.
+// mergeLook is how often the background looks whether a merge is due, if nothing that
+// makes one so happens meanwhile, and mergeBackoff the longest time it waits after
+// merges that failed.
 const (
 	mergeLook    = time.Second
 	mergeBackoff = time.Minute
@@ -169,10 +172,15 @@ func (db *DB) mergeLoop() {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
+		kick := db.merge.kick
+		if wait > mergeLook {
+			kick = nil
+		}
 		select {
 		case <-db.stop:
 			return
 		case <-timer.C:
+		case <-kick:
 		}
 		if err := db.mergeIfDue(); err == nil || errors.Is(err, ErrClosed) || errors.Is(err, ErrMergeRunning) {
 			wait = mergeLook
@@ -181,6 +189,15 @@ func (db *DB) mergeLoop() {
 			db.opt.Logger.Warn("merge failed", "error", err, "retry", wait)
 		}
 		timer.Reset(wait)
+	}
+}
+
+// wake has mergeLoop look at once: a file was sealed, or what was dropped as a whole
+// is counted as dead.
+func (s *mergeState) wake() {
+	select {
+	case s.kick <- struct{}{}:
+	default:
 	}
 }
 

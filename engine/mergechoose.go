@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math/bits"
 	"slices"
+	"time"
 )
 
 // This file decides which files a merge takes. It reads counters alone.
@@ -249,8 +250,11 @@ func (db *DB) chooseDue() mergeChoice {
 	if db.disk.reached() {
 		ratio, dead = min(ratio, fullMergeRatio), 1
 	}
-	if due, apart := dueFiles(all, ratio, dead); len(due) > 0 {
-		return mergeChoice{filesOf(all, due), apart}
+	db.merge.heat.look(all, time.Now())
+	cold := slices.Clone(all)
+	db.merge.heat.spare(cold, dead)
+	if due, apart := dueFiles(cold, ratio, dead); len(due) > 0 {
+		return mergeChoice{filesOf(cold, due), apart}
 	}
 	return mergeChoice{files: db.foldable(all)}
 }

@@ -30,9 +30,13 @@ type merger struct {
 	done, total int64 // bytes of the inputs
 	progress    progress
 	reclaimed   int64
+	batch       mergeBatch
+	// coll is the collection of the last record that was about an element, and
+	// collGone says that it was gone then. No id is used again.
+	coll     CollectionID
+	collGone bool
 
 	// Of the group that is being merged:
-	batch   mergeBatch
 	group   []*dataFile
 	copied  []*dataFile // those of group that were copied to the end
 	live    *liveSet    // nil: not known
@@ -147,7 +151,7 @@ func (m *merger) copyFile(f *dataFile) error {
 			return err
 		}
 		err := fr.eachRecord(func(r *record, seq uint64, offset int64, size int) error {
-			if live.dead(r.kind, seq) {
+			if live.dead(r.kind, seq) || m.ofGone(r) {
 				return nil
 			}
 			if !m.batch.fits(size) {
@@ -177,6 +181,18 @@ func (m *merger) copyFile(f *dataFile) error {
 	}
 	m.done = from + f.meta.dataEnd
 	return nil
+}
+
+// ofGone reports whether a record is about an element of a collection that is gone. A
+// list that was emptied, or dropped, leaves as many tombstones as elements.
+func (m *merger) ofGone(r *record) bool {
+	if r.kind != kindElemPut && r.kind != kindElemTombstone {
+		return false
+	}
+	if id := CollectionID(r.coll); id != m.coll {
+		m.coll, m.collGone = id, m.db.colls.get(id) == nil
+	}
+	return m.collGone
 }
 
 // copyBatch copies what is live of the records that were read of f.

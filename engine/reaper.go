@@ -6,7 +6,8 @@ import "sync"
 // tables of a keyspace), so that dropping costs the transaction nothing. What it
 // gets is reachable by nobody else. It gives the live bytes of the files back.
 type reaper struct {
-	db *DB
+	db      *DB
+	retired int64 // bytes that are dead since a merge was last asked for; of loop alone
 
 	mu     sync.Mutex // guards following
 	tables []*table
@@ -52,6 +53,10 @@ func (r *reaper) loop() {
 			return
 		case <-r.wake:
 			r.drain()
+			if r.retired >= reapedForMerge {
+				r.retired = 0
+				r.db.merge.wake()
+			}
 		}
 	}
 }
@@ -90,12 +95,12 @@ func (r *reaper) reapTable(t *table) {
 		e := t.slots.at(slot)
 		put, expire := t.recordBytes(&e)
 		if e.flags&flagInline == 0 {
-			addLive(files.get(e.loc.file()), -put)
+			r.retire(files.get(e.loc.file()), put)
 		} else {
-			addLive(files.bySlot(e.recFile), -put)
+			r.retire(files.bySlot(e.recFile), put)
 		}
 		if expire != 0 {
-			addLive(files.bySlot(e.recFile), -expire)
+			r.retire(files.bySlot(e.recFile), expire)
 		}
 		if e.coll != 0 {
 			r.reapNamed(r.db.colls.at(e.coll))
@@ -117,7 +122,17 @@ func (r *reaper) reapNamed(c *Collection) {
 func (r *reaper) reapCollection(c *Collection) {
 	files := r.db.files.Load()
 	c.AscendAt(0, func(e Element) bool {
-		addLive(files.bySlot(e.recFile), -elemRecordBytes(uint64(c.id), len(e.Subkey), e.Size))
+		r.retire(files.bySlot(e.recFile), elemRecordBytes(uint64(c.id), len(e.Subkey), e.Size))
 		return true
 	})
 }
+
+// retire takes a record off the live bytes of its file.
+func (r *reaper) retire(f *dataFile, n int64) {
+	addLive(f, -n)
+	r.retired += n
+}
+
+// reapedForMerge is how much is found to be dead between two looks for a merge that the
+// reaper asks for.
+const reapedForMerge = 8 << 20

@@ -312,15 +312,15 @@ func (db *DB) sealTails(tails []logTail) error {
 	return nil
 }
 
-// adoptSealed maps a file that was just sealed and writes its hint file.
+// adoptSealed maps a file that was just sealed, and sees that it gets a hint file, or
+// is merged.
 func (db *DB) adoptSealed(f *dataFile) error {
-	if !db.opt.NoMmap && f.mapped.Load() == nil {
-		if err := f.mapFile(f.meta.size); err != nil {
-			return err
-		}
+	db.hints.add(f, time.Now())
+	db.merge.wake()
+	if db.opt.NoMmap || f.mapped.Load() != nil {
+		return nil
 	}
-	db.makeHint(f)
-	return nil
+	return f.mapFile(f.meta.size)
 }
 
 // rewrite writes the bytes from from to end again as they are and syncs them.
