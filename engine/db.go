@@ -227,8 +227,9 @@ func (db *DB) start(hintless []*dataFile) {
 	db.work.Go(db.scrubLoop)
 }
 
-// Close waits for transactions and background work, syncs, seals the active
-// file, writes the hint files that are missing and unlocks the directory. It returns the first error it met.
+// Close waits for transactions and background work, syncs, seals the active file,
+// writes the hint files that are missing and unlocks the directory. It returns the
+// first error it met.
 func (db *DB) Close() error {
 	if db.closing.Swap(true) {
 		return ErrClosed

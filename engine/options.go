@@ -78,8 +78,9 @@ type Options struct {
 	// of it, those with the most are merged until they have not.
 	MergeRatio float64
 	// MergeDeadBytes is the number of dead bytes over all immutable files at
-	// which a merge starts by itself, if MergeRatio says what to merge. Default
-	// 64 MiB; negative turns automatic merges off, those of small files included,
+	// which a merge starts by itself, if MergeRatio says what to merge. Until there
+	// are twice as many, files that lose a tenth of their live records in a second
+	// are left alone. Default 64 MiB; negative turns automatic merges off, those of small files included,
 	// which restarts leave.
 	MergeDeadBytes int64
 	// MergeRateBytes limits how many bytes a second a merge writes. Default
