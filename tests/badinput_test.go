@@ -18,9 +18,10 @@ import (
 
 const (
 	// pingLimit is how much longer a PING may take beside an attack than one to a
-	// server that nobody attacks meanwhile, which tells what the machine does; what
-	// these attacks did, unhindered, took seconds or for ever.
-	pingLimit = time.Second
+	// server that nobody attacks meanwhile, which tells what the machine does. What
+	// these attacks did, unhindered, took for ever or much processor time; this is no
+	// more than the first needs, for on a seventh of a processor it is 0.7 s already.
+	pingLimit = 10 * time.Second
 	// cpuLimit is how much processor time a costly command may take.
 	cpuLimit = 3 * time.Second
 	// memoryLimit is how much the server may grow by one attack.
