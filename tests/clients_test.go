@@ -27,7 +27,7 @@ func TestMaxClients(t *testing.T) {
 				}
 			}
 			clients[0].close()
-			eventually(t, replyTimeout, "another client is let in", func() bool { return s.ping() == nil })
+			eventually(t, "another client is let in", func() bool { return s.ping() == nil })
 		})
 	}
 }
@@ -37,7 +37,7 @@ func TestMaxClients(t *testing.T) {
 func fill(t *testing.T, s *server, n int) []*wire {
 	t.Helper()
 	var clients []*wire
-	eventually(t, replyTimeout, fmt.Sprintf("%d clients are served", n), func() bool {
+	eventually(t, fmt.Sprintf("%d clients are served", n), func() bool {
 		w := s.wire(t)
 		if got, err := w.do("PING"); err != nil || got.raw != "+PONG\r\n" {
 			w.close()
@@ -87,7 +87,7 @@ func TestFewDescriptors(t *testing.T) {
 	for _, w := range clients {
 		w.close()
 	}
-	eventually(t, replyTimeout, "clients are let in again", func() bool { return s.ping() == nil })
+	eventually(t, "clients are let in again", func() bool { return s.ping() == nil })
 	w := s.wire(t)
 	if got, err := w.do("SAVE"); err != nil || got.raw != "+OK\r\n" {
 		t.Errorf("SAVE: %q, %v", got.raw, err)

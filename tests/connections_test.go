@@ -51,7 +51,7 @@ func TestConnections(t *testing.T) {
 	for range slow {
 		lazy(t, s.addr)
 	}
-	eventually(t, startTimeout, "all are connected", func() bool {
+	eventually(t, "all are connected", func() bool {
 		v, err := w.do("INFO", "clients")
 		return err == nil && strings.Contains(v.text, "connected_clients:"+strconv.Itoa(n+1)+"\r\n")
 	})

@@ -152,7 +152,7 @@ func goRedisExpire(t *testing.T, c *redis.Client) {
 	if err := c.PExpire(ctx, "e", 20*time.Millisecond).Err(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, replyTimeout, "the key expires", func() bool {
+	eventually(t, "the key expires", func() bool {
 		return errors.Is(c.Get(ctx, "e").Err(), redis.Nil)
 	})
 }

@@ -87,7 +87,7 @@ func goRedisBlocking(t *testing.T, c, waiter *redis.Client) {
 	ctx := t.Context()
 	popped := make(chan *redis.StringSliceCmd, 1)
 	go func() { popped <- waiter.BLPop(ctx, time.Minute, "q1", "q2") }()
-	eventually(t, replyTimeout, "a client waits", func() bool {
+	eventually(t, "a client waits", func() bool {
 		return strings.Contains(c.Info(ctx, "clients").Val(), "\r\nblocked_clients:1\r\n")
 	})
 	n, err := c.RPush(ctx, "q2", "served").Result()

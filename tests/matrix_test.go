@@ -71,7 +71,7 @@ func TestRedisCLIMatrix(t *testing.T) {
 				s := start(t, k)
 				popped := make(chan string, 1)
 				go func() { popped <- cli(t, s, "", protocol, "--no-raw", "BLPOP", "queue", "20") }()
-				eventually(t, replyTimeout, "a client waits", func() bool {
+				eventually(t, "a client waits", func() bool {
 					return strings.Contains(cli(t, s, "", "INFO", "clients"), "\r\nblocked_clients:1\r\n")
 				})
 				out := cli(t, s, string(steps), protocol, "--no-raw")

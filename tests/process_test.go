@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"bitkv/internal/testenv"
 )
@@ -302,7 +301,7 @@ func TestLogLines(t *testing.T) {
 		"json":  `{"`,
 	} {
 		s := start(t, ours, "--log-format", format)
-		eventually(t, time.Minute, "the server says that it is ready", func() bool {
+		eventually(t, "the server says that it is ready", func() bool {
 			return strings.Contains(s.logTail(), "Ready to accept connections")
 		})
 		for line := range strings.Lines(s.logTail()) {

@@ -386,15 +386,15 @@ func run(t *testing.T, stdin string, name string, args ...string) (stdout, stder
 	return out.String(), errOut.String(), cmd.ProcessState.ExitCode()
 }
 
-// eventually polls ok until it holds, and fails the test after limit.
-func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) {
+// eventually polls ok until it holds, and fails the test after replyTimeout.
+func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(limit)
+	deadline := time.Now().Add(replyTimeout)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", limit, what)
+			t.Fatalf("not within %v: %s", replyTimeout, what)
 		}
 		<-tick.C
 	}

@@ -56,7 +56,7 @@ func TestRefusesToStart(t *testing.T) {
 			t.Helper()
 			dir := filled(t, true)
 			s := startIn(t, ours, dir)
-			eventually(t, time.Minute, "the server is up", func() bool { return s.ping() == nil })
+			eventually(t, "the server is up", func() bool { return s.ping() == nil })
 			return dir, onPort(t, dir)
 		}},
 		{name: "a read-only directory", says: []string{"read-only"}, as: asOrdinaryUser, prepare: func(t *testing.T) (string, []string) {
