@@ -334,3 +334,45 @@ func TestDiskLimitSkipsHints(t *testing.T) {
 	}
 	mustClose(t, db)
 }
+
+// A merge by hand at the limit does what there is room for. If nothing is dead there is
+// nothing to do, which is no failure; if something is and cannot be given back, the error
+// says that it is the limit, or the disk.
+func TestMergeWithoutRoom(t *testing.T) {
+	x := newTrusted(t, func(o *Options) {
+		o.DataFileBytes, o.NoPreallocate, o.ScrubInterval = 64<<10, true, -1
+	})
+	x.fill("a", 500)
+	x.seal()
+	x.db.keepReserve()
+	x.seal()
+	x.db.disk.look(0)
+	x.db.SetMaxDisk(x.db.DiskUsed())
+	if err := x.db.Merge(t.Context(), 0); err != nil {
+		t.Errorf("nothing is dead: %v", err)
+	}
+	for i := range 250 {
+		x.delete(fmt.Sprintf("a%04d", 2*i))
+	}
+	// From here on not one file's worth is free, and there is no RESERVE.
+	r := &x.db.merge.reserve
+	r.mu.Lock()
+	r.held = false
+	r.mu.Unlock()
+	if err := removeIfExists(x.m, filepath.Join(crashDir, reserveName)); err != nil {
+		t.Fatal(err)
+	}
+	x.m.mu.Lock()
+	x.m.capacity = x.m.usedLocked() + 3000
+	x.m.mu.Unlock()
+	for limit, want := range map[int64]error{1: ErrDiskLimit, 0: ErrNoSpace} {
+		x.db.SetMaxDisk(limit)
+		if err := x.db.Merge(t.Context(), 0.3); !errors.Is(err, want) {
+			t.Errorf("limit %d: got %v, want %v", limit, err, want)
+		}
+	}
+	x.m.mu.Lock()
+	x.m.capacity = 0
+	x.m.mu.Unlock()
+	x.close()
+}

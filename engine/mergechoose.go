@@ -334,6 +334,11 @@ func (db *DB) mergeRoom() (room, free int64, err error) {
 	return room, free, nil
 }
 
+// hasGarbage reports whether merging the file would make it smaller.
+func (d *dataFile) hasGarbage() bool {
+	return d.live.Load()+d.tombstoneBytes() < d.total.Load()
+}
+
 // takeBeyondLimit takes off todo the file that needs the least of those that give
 // room back, if the disk has room for it; the limit on disk use leaves too little for
 // any. Without this, a directory of large files that is at its limit would stay so,
@@ -341,7 +346,7 @@ func (db *DB) mergeRoom() (room, free int64, err error) {
 func (db *DB) takeBeyondLimit(todo []*dataFile, free int64) (group, rest []*dataFile) {
 	least := -1
 	for i, f := range todo {
-		if f.live.Load()+f.tombstoneBytes() < f.total.Load() && (least < 0 || f.mergeNeed() < todo[least].mergeNeed()) {
+		if f.hasGarbage() && (least < 0 || f.mergeNeed() < todo[least].mergeNeed()) {
 			least = i
 		}
 	}

@@ -75,11 +75,31 @@ func (m *merger) runGroups(todo []*dataFile) error {
 				err = m.runGroup()
 			}
 		}
+		if errors.Is(err, ErrNoSpace) && len(m.group) == 0 {
+			err = noRoomToMerge(todo, room, free)
+			if err == nil {
+				return nil
+			}
+		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// noRoomToMerge says why none of todo can be merged where there is room for so much and
+// the disk has so much free. It is no error if nothing in them is dead: they would only
+// be written anew as they are.
+func noRoomToMerge(todo []*dataFile, room, free int64) error {
+	if !slices.ContainsFunc(todo, (*dataFile).hasGarbage) {
+		return nil
+	}
+	kind := ErrNoSpace
+	if room < free {
+		kind = ErrDiskLimit
+	}
+	return fmt.Errorf("%w: %d bytes are not enough to merge any file", kind, room)
 }
 
 // nextGroup takes the files to merge next off todo: none if free is not enough.

@@ -127,9 +127,10 @@ func (a *admin) startMerge(store *types.Store) bool {
 		a.mergeFailed.Store(err != nil)
 		if err != nil {
 			a.mergeFailures.Add(1)
-			a.srv.log.Error("merge failed", "error", err)
+			a.srv.log.Error("background append only file rewriting terminated with error", "error", err)
 			return
 		}
+		a.srv.log.Info("background append only file rewriting terminated with success")
 		a.mergeFailures.Store(0)
 		a.merges.Add(1)
 		a.mergeTook.Store(int64(time.Since(began) / time.Second))
