@@ -311,7 +311,8 @@ func (r *SortResult) lookUpKeys(by *sortPattern, alpha bool) error {
 }
 
 // sort puts the items from from up to, but not with, to in order, of the whole.
-// Those that are alike stay in the order they were in.
+// Those that are alike stay in the order they were in, or, with BY and ALPHA, where not
+// all are wanted, in that which sortWindow leaves them in: so it is in Redis.
 func (r *SortResult) sort(o *SortOptions, from, to int) {
 	compare := compareScores
 	if o.Alpha {
@@ -320,16 +321,18 @@ func (r *SortResult) sort(o *SortOptions, from, to int) {
 			compare = compareBy
 		}
 	}
+	sign := 1
+	if o.Desc {
+		sign = -1
+	}
+	if o.Alpha && o.HasBy && to-from < len(r.items) {
+		sortWindow(r.items, from, to, func(a, b *sortItem) int { return sign * compare(a, b) })
+		return
+	}
 	for i := range r.items {
 		r.items[i].place = i
 	}
-	inOrder := func(a, b *sortItem) int {
-		order := compare(a, b)
-		if o.Desc {
-			order = -order
-		}
-		return cmp.Or(order, a.place-b.place)
-	}
+	inOrder := func(a, b *sortItem) int { return cmp.Or(sign*compare(a, b), a.place-b.place) }
 	if to-from > len(r.items)/2 {
 		sortWhole(r.items, inOrder)
 	} else {
