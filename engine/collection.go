@@ -18,6 +18,9 @@ type Collection struct {
 	seed uint64
 	// shard is the number of the shard that owns the collection. RENAME changes it.
 	shard atomic.Uint32
+	// restored counts the elements that rollbacks put back, which may be in other cells
+	// since then.
+	restored uint32
 	// counted is how many bytes of it are in DB.mem.
 	counted atomic.Int64
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"math"
 	"slices"
 )
 
@@ -17,8 +18,10 @@ import (
 // a transaction is rolled back, and its shards are locked from its write until then;
 // or where a merge moves entries, and there is one merge. A key or a collection that
 // goes to another shard meanwhile cannot be missed either: RENAME writes the key's
-// record anew, and collections are found by their registry. What was referred to
-// may be dead when the merge comes to it, and is looked up.
+// record anew, and collections are found by their registry. Entries stay in their
+// cells while the walk is between two pieces, but a rollback moves elements: see
+// addCollection. What was referred to may be dead when the merge comes to it, and is
+// looked up.
 type liveSet struct {
 	bySlot []*liveBits // by dataFile.slot; nil: nothing is known of this file
 }
@@ -108,16 +111,35 @@ func (s *liveSet) addHead(c *cell, files *fileSet) {
 func (s *liveSet) addCollections(db *DB) {
 	run := lockRun{db: db}
 	for n := range db.colls.numbers() {
-		c := db.colls.at(n)
-		if c == nil {
-			continue
-		}
-		for next, more := 0, true; more; run.leave() {
-			if more = run.collection(c.id) == c; more {
-				next, more = c.elems.eachFrom(next, liveSetPiece, func(e *element) { s.add(e.recFile, e.seq) })
-			}
+		if c := db.colls.at(n); c != nil {
+			s.addCollection(&run, c)
 		}
 	}
+}
+
+// addCollection notes what the elements of a collection refer to, if it still lives.
+// A rollback between two pieces may have moved elements to where the walk was before:
+// then it begins again, and keeps the lock until it is done.
+func (s *liveSet) addCollection(run *lockRun, c *Collection) {
+	note := func(e *element) { s.add(e.recFile, e.seq) }
+	next, piece, restored := 0, liveSetPiece, uint32(0)
+	for more := true; more; {
+		if run.collection(c.id) != c {
+			break
+		}
+		switch {
+		case next == 0:
+			restored = c.restored
+		case c.restored != restored:
+			next, piece = 0, math.MaxInt
+		}
+		next, more = c.elems.eachFrom(next, piece, note)
+		run.leave()
+		if more {
+			run.db.merge.at(stepPiece)
+		}
+	}
+	run.leave()
 }
 
 // add notes a record.

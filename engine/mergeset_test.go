@@ -246,3 +246,62 @@ func TestEachFromMeetsEverything(t *testing.T) {
 		}
 	}
 }
+
+// A transaction that is rolled back between two pieces of a walk puts the elements that
+// it had deleted into other cells. They are found all the same.
+func TestLiveSetFindsElementsThatARollbackMoved(t *testing.T) {
+	const elements = 3 * liveSetPiece
+	subkey := func(i int) []byte { return fmt.Appendf(nil, "%08d", i) }
+	for _, order := range []Order{OrderHash, OrderBytes} {
+		t.Run(fmt.Sprint(order), func(t *testing.T) {
+			x := newTrusted(t, func(o *Options) { o.DataFileBytes = 16 << 20 })
+			tx := beginAll(x.db, true)
+			c := tx.NewCollection(order)
+			for i := range elements {
+				if _, err := tx.PutElement(c, subkey(i), fmt.Appendf(nil, "value %08d", i)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := tx.PutCollection(0, []byte("c"), Meta{}, c, nil); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.Commit(); err != nil {
+				t.Fatal(err)
+			}
+			rolledBack := 0
+			x.db.merge.step = func(s mergeStep) {
+				if s != stepPiece {
+					return
+				}
+				rolledBack++
+				tx := beginAll(x.db, true)
+				for tx.DeleteElementAt(c, 0); c.Len() > 0; {
+					tx.DeleteElementAt(c, c.Len()-1)
+				}
+				tx.Rollback()
+			}
+			x.merge(0)
+			x.db.merge.step = nil
+			if rolledBack != 1 {
+				t.Errorf("the walk had %d gaps, want one: after a rollback it is to be in one piece", rolledBack)
+			}
+			for range 2 {
+				bad := 0
+				tx := beginAll(x.db, false)
+				h, _ := tx.Get(0, []byte("c"))
+				for i := range elements {
+					e, ok := tx.GetElement(h.Collection(), subkey(i))
+					if v, err := tx.AppendElementValue(nil, &e); !ok || err != nil || string(v) != fmt.Sprintf("value %08d", i) {
+						bad++
+					}
+				}
+				tx.Rollback()
+				if bad > 0 {
+					t.Fatalf("%d of %d elements are gone, or their values are", bad, elements)
+				}
+				x.crash(crashLost)
+			}
+			x.close()
+		})
+	}
+}

@@ -155,6 +155,7 @@ func (tx *Tx) undoElement(u *elemUndo) {
 	subkey := tx.buf[u.keyAt : u.keyAt+u.keyLen]
 	if u.existed {
 		u.coll.put(subkey, u.old)
+		u.coll.restored++
 	} else {
 		u.coll.delete(subkey)
 	}
