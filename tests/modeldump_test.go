@@ -19,7 +19,8 @@ const dumpCopy = "\x01the copy"
 //   - copies on one server DUMP the same bytes, whoever made the payload, and on
 //     ours those of the original, but where Redis's own payload has no order: a
 //     hashtable is dumped in the order of the day, in Redis and (while it is
-//     small) in the order of insertion here.
+//     small) in the order of insertion here. A small hash that was restored from
+//     such a payload has that order, and bytes differ if those of the originals do.
 //
 // docs/compatibility.md says this to users.
 func (m *model) judgeDumps(at int) *difference {
@@ -85,6 +86,10 @@ func judgeDump(w [2]*wire, key string) *difference {
 	if err != nil {
 		return &difference{what: "OBJECT ENCODING", got: err.Error()}
 	}
+	sameOrder, err := inSameOrder(w, key)
+	if err != nil {
+		return &difference{what: "HGETALL", got: err.Error()}
+	}
 	for i, one := range w {
 		var copies [2]copied
 		for j, payload := range payloads {
@@ -115,11 +120,29 @@ func judgeDump(w [2]*wire, key string) *difference {
 			return &difference{what: "DUMP of what was restored from DUMP", got: fmt.Sprintf("%.300q", copies[0].dump), want: fmt.Sprintf("%.300q", payloads[0])}
 		}
 		// A quicklist that was restored from nodes keeps their bounds.
-		if (i == 0 || encoding != "quicklist") && copies[0].dump != copies[1].dump {
+		if sameOrder && (i == 0 || encoding != "quicklist") && copies[0].dump != copies[1].dump {
 			return &difference{what: fmt.Sprintf("DUMP after RESTORE on %d", i), got: fmt.Sprintf("%.300q", copies[0].dump), want: fmt.Sprintf("%.300q", copies[1].dump)}
 		}
 	}
 	return nil
+}
+
+// inSameOrder reports whether a key is no hash, or one whose fields both servers list
+// in the same order.
+func inSameOrder(w [2]*wire, key string) (bool, error) {
+	kind, err := ask(w[1], "TYPE", key)
+	if err != nil || kind != "hash" {
+		return true, err
+	}
+	var raw [2]string
+	for i, one := range w {
+		v, err := one.do("HGETALL", key)
+		if err != nil {
+			return false, err
+		}
+		raw[i] = v.raw
+	}
+	return raw[0] == raw[1], nil
 }
 
 // ask returns what a server answers, an error reply as an error.
