@@ -54,27 +54,6 @@ func (r *CheckReport) note(file string, offset int64, format string, args ...any
 	r.Problems[len(r.Problems)-1].Harmless = true
 }
 
-// Check reads every byte of the database in dir and reports every problem. It
-// changes nothing, takes no lock and works on a directory that cannot be
-// written. Of a database that is in use it may report a torn end of the log, and
-// files that come and go. A nil fsys is the operating system's; progress may be
-// nil. The error is for a directory that cannot be read at all; damage is in the
-// report.
-func Check(fsys FS, dir string, progress func(Progress)) (*CheckReport, error) {
-	if fsys == nil {
-		fsys = OSFS()
-	}
-	names, err := fsys.List(dir)
-	if err != nil {
-		return nil, errorf("engine: check: %w", err)
-	}
-	c := &checker{fs: fsys, dir: dir, names: names, report: &CheckReport{}, fn: progress}
-	if err := c.run(); err != nil {
-		return nil, errorf("engine: check: %w", err)
-	}
-	return c.report, nil
-}
-
 // checker is one run of Check or Repair.
 type checker struct {
 	fs       FS
@@ -89,12 +68,14 @@ type checker struct {
 	state   manifestState
 	listed  bool // the MANIFEST could be read
 	results map[uint32]*fileCheck
+	known   map[uint32]*fileCheck // sealed files that an earlier run found good
 }
 
 // fileCheck is what the check of a data file found.
 type fileCheck struct {
 	file    *dataFile
 	damaged bool
+	read    bool // it, and its hint file, could be read to the end
 	// good are the frames that can be kept, in order, as ranges of offsets, gaps
 	// what is between them, and runs the records that can be kept of that.
 	good []frameRange
@@ -117,16 +98,22 @@ func (c *checker) run() error {
 		return err
 	}
 	c.results = map[uint32]*fileCheck{}
-	c.progress.begin("check", 0, c.fn)
-	for _, n := range slices.Sorted(maps.Keys(c.state.files)) {
-		c.progress.total += c.state.files[n].size
+	if c.progress.work == "" {
+		c.progress.begin("check", 0, c.fn)
+		for _, n := range slices.Sorted(maps.Keys(c.state.files)) {
+			c.progress.total += c.state.files[n].size
+		}
 	}
 	for _, n := range slices.Sorted(maps.Keys(c.state.files)) {
-		r, err := c.checkData(c.state.files[n])
-		if err != nil {
-			return err
+		if known := c.known[n]; known != nil && known.file.meta == c.state.files[n] {
+			c.results[n] = known
+			continue
 		}
+		r, err := c.checkData(c.state.files[n])
 		c.results[n] = r
+		if err != nil {
+			return inFile(dataFileName(n), err)
+		}
 	}
 	if c.listed {
 		if err := c.judgeLog(); err != nil {
@@ -146,9 +133,9 @@ func (c *checker) run() error {
 func (c *checker) close() error {
 	var errs []error
 	for _, r := range c.results {
-		if r != nil && r.file != nil {
+		if r != nil && r.file.file != nil {
 			errs = append(errs, r.file.file.Close())
-			r.file = nil
+			r.file.file = nil
 		}
 	}
 	return errors.Join(errs...)
@@ -275,7 +262,9 @@ func (c *checker) checkData(meta fileMeta) (*fileCheck, error) {
 	if err := c.rescue(r, limit); err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
-	return r, c.checkHint(r, meta)
+	err = c.checkHint(r, meta)
+	r.read = err == nil
+	return r, err
 }
 
 // damage adds a CorruptError to the report. It reports whether err is one.
@@ -401,6 +390,9 @@ func (c *checker) checkHint(r *fileCheck, meta fileMeta) error {
 	}
 	name := hintFileName(meta.number)
 	f, err := c.fs.Open(filepath.Join(c.dir, name), true)
+	if isNotExist(err) {
+		return nil // removed since; who needs it makes it again
+	}
 	if err != nil {
 		return err
 	}
@@ -412,7 +404,7 @@ func (c *checker) checkHint(r *fileCheck, meta fileMeta) error {
 		err = readFull(f, got, 0)
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
-		return err
+		return inFile(name, err)
 	}
 	if size != int64(len(want)) || !bytes.Equal(got, want) {
 		c.report.note(name, 0, "it does not say what its data file holds; the next Open does without it, if it can tell")
@@ -435,12 +427,13 @@ func (c *checker) judgeLog() error {
 	for len(files) > 0 {
 		tails, err := in.replayAll(files, next, func(i int, next uint64) (logTail, uint64, bool, error) {
 			r := c.results[files[i].number]
-			return in.replay(files[i], next, func(fr *frame, n int) error {
+			t, after, gap, err := in.replay(files[i], next, func(fr *frame, n int) error {
 				r.openFrames++
 				r.openRecords += int64(n)
 				r.openBytes += int64(len(fr.payload))
 				return nil
 			})
+			return t, after, gap, inFile(files[i].name(), err)
 		})
 		for _, t := range tails {
 			if t.cut > 0 {

@@ -218,7 +218,7 @@ func (c *checker) hintEntries(meta *fileMeta) (entries []byte, err error) {
 	}
 	b := make([]byte, size)
 	if err := readFull(f, b, 0); err != nil {
-		return nil, err
+		return nil, inFile(name, err)
 	}
 	h, entries, dataEnd, records, err := decodeHint(b, name)
 	if err != nil {

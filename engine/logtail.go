@@ -34,6 +34,9 @@ var errFooter = errors.New("footer")
 // written again after a failed sync. One that begins above it comes after a gap, which
 // gap says.
 func (r tailReader) replay(f *dataFile, next uint64, fn func(fr *frame, n int) error) (t logTail, after uint64, gap bool, err error) {
+	// Check may read what a server is writing: nothing may be expected of the file but
+	// what was promised before its frames are read.
+	marked, offset := readSyncMark(r.fs, r.dir, r.uuid)
 	size, err := f.file.Size()
 	if err != nil {
 		return t, next, false, err
@@ -70,8 +73,8 @@ func (r tailReader) replay(f *dataFile, next uint64, fn func(fr *frame, n int) e
 	if reason != "" && !gap {
 		t.cut, err = checkTail(f, end, size, fileEnd{f, end}, reason)
 	}
-	if err == nil {
-		err = r.checkMark(f, end, reason)
+	if err == nil && marked == f.number && end < offset {
+		err = markError(f, end, offset, reason)
 	}
 	return t, next, gap, err
 }
@@ -144,7 +147,7 @@ func (r tailReader) replayAll(files []*dataFile, next uint64,
 		}
 		cut, err := checkTail(f, fileHeaderBytes, size, bad, reason)
 		if err != nil {
-			return tails, err
+			return tails, inFile(f.name(), err)
 		}
 		tails = append(tails, logTail{file: f, dataEnd: fileHeaderBytes, cut: cut, reason: reason})
 	}

@@ -515,7 +515,7 @@ func (m *manifest) load() (torn int64, err error) {
 	}
 	b := make([]byte, size)
 	if err := readFull(m.file, b, 0); err != nil {
-		return 0, err
+		return 0, inFile(manifestName, err)
 	}
 	m.header, m.state, m.end, m.edits, err = decodeManifest(b)
 	m.uuid = m.header.uuid

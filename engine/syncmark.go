@@ -106,12 +106,8 @@ func decodeSyncMark(b []byte, salted uint32) (number uint32, offset int64, valid
 	return le.Uint32(b), int64(le.Uint64(b[8:])), true
 }
 
-// checkMark refuses a log file that ends before what SYNCED says was on the disk.
-func (r tailReader) checkMark(f *dataFile, end int64, reason string) error {
-	number, offset := readSyncMark(r.fs, r.dir, r.uuid)
-	if number != f.number || end >= offset {
-		return nil
-	}
+// markError refuses a log file that ends at end, before what SYNCED says was on the disk.
+func markError(f *dataFile, end, marked int64, reason string) error {
 	return &CorruptError{File: f.name(), Offset: end, Reason: fmt.Sprintf(
-		"%s, but %s says that the disk had everything up to %d", cmp.Or(reason, "the data ends"), syncMarkName, offset)}
+		"%s, but %s says that the disk had everything up to %d", cmp.Or(reason, "the data ends"), syncMarkName, marked)}
 }

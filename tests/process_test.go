@@ -255,6 +255,35 @@ func TestTools(t *testing.T) {
 	}
 }
 
+// TestCheckBesideAServer checks a directory while the server seals and merges its files.
+func TestCheckBesideAServer(t *testing.T) {
+	if !ours.isOurs() {
+		return
+	}
+	dir := t.TempDir()
+	s := startIn(t, ours, dir, "--data-file-size", "64kb", "--merge-dead-bytes", "128kb")
+	w := s.wire(t)
+	for round := range 10 {
+		var load []byte
+		for i := range 400 {
+			load = appendCommand(load, "SET", "k:"+strconv.Itoa(i%100), strings.Repeat(strconv.Itoa(round), 2000))
+		}
+		if err := w.write(load); err != nil {
+			t.Fatal(err)
+		}
+		out, errOut, code := run(t, "", ours.bin(t), "check", dir)
+		if code != 0 {
+			t.Fatalf("round %d: exit code %d\n%s%s", round, code, out, errOut)
+		}
+		for range 400 {
+			if got, err := w.read(); err != nil || got.raw != "+OK\r\n" {
+				t.Fatalf("SET: %q, %v", got.raw, err)
+			}
+		}
+	}
+	stop(t, s)
+}
+
 // TestRepair damages a directory so that it is refused, repairs it, and serves
 // what is left.
 func TestRepair(t *testing.T) {
