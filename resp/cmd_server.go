@@ -63,7 +63,7 @@ func cmdBGRewriteAOF(c *client, _ [][]byte) {
 }
 
 // cmdShutdown asks whoever runs the server to end it. There is no reply to a
-// shutdown that happens: the connection closes.
+// shutdown that happens: the connection ends with the process.
 func cmdShutdown(c *client, args [][]byte) {
 	var r ShutdownRequest
 	var save, abort bool
@@ -97,6 +97,7 @@ func cmdShutdown(c *client, args [][]byte) {
 		c.err(errShutdownFailed)
 		return
 	}
+	c.srv.keepWaiting(c)
 	c.srv.askShutdown(r)
 	c.closeAfterReply()
 }

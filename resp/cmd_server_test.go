@@ -1,7 +1,9 @@
 package resp
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -211,7 +213,6 @@ func TestShutdownRequest(t *testing.T) {
 		c.want(line, "-"+want+"\r\n")
 	}
 	c.send("SHUTDOWN NOSAVE NOW FORCE\r\n")
-	c.wantClosed()
 	select {
 	case r := <-srv.ShutdownRequested():
 		if r != (ShutdownRequest{Force: true, Now: true, NoSave: true}) {
@@ -220,6 +221,20 @@ func TestShutdownRequest(t *testing.T) {
 	case <-time.After(patience):
 		t.Error("nobody was asked to end")
 	}
+	// The client waits until the data directory is free.
+	if err := srv.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := c.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("before HangUp: read %d bytes, %v", n, err)
+	}
+	if err := errors.Join(srv.HangUp(), c.SetReadDeadline(time.Now().Add(patience))); err != nil {
+		t.Error(err)
+	}
+	c.wantClosed()
 }
 
 func TestMemoryCommand(t *testing.T) {

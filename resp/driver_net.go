@@ -3,6 +3,7 @@ package resp
 import (
 	"context"
 	"errors"
+	"io"
 	"math"
 	"net"
 	"os"
@@ -90,6 +91,15 @@ func setKeepAlive(s *Server, conn *net.TCPConn, sec int64) {
 	if err != nil {
 		s.log.Debug("tcp-keepalive could not be set", "error", err)
 	}
+}
+
+// keepOpen implements link.
+func (k *netLink) keepOpen() (io.Closer, error) {
+	conn, ok := k.raw.(interface{ File() (*os.File, error) })
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return conn.File()
 }
 
 // fdOf returns the file descriptor of a connection, for CLIENT LIST; -1 if it

@@ -2,6 +2,7 @@ package resp
 
 import (
 	"errors"
+	"io"
 	"net"
 )
 
@@ -24,6 +25,9 @@ type link interface {
 	// pushed is called when the first bytes come into the output queue: the driver
 	// takes them with takeQueue. REQUIRES: out.mu is held.
 	pushed()
+	// keepOpen returns a second descriptor of the connection: it does not end for the
+	// other side before that is closed, too. The client's owner calls it.
+	keepOpen() (io.Closer, error)
 	// hold keeps what is pushed back until the replies of the current batch have
 	// been sent. The client's owner calls it.
 	hold()

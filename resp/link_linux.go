@@ -1,6 +1,8 @@
 package resp
 
 import (
+	"io"
+	"os"
 	"time"
 	"unsafe"
 
@@ -46,6 +48,15 @@ func (k *epollLink) interrupt() { k.loop.post(k) }
 
 // kill implements link.
 func (k *epollLink) kill() { k.loop.post(k) }
+
+// keepOpen implements link.
+func (k *epollLink) keepOpen() (io.Closer, error) {
+	fd, err := unix.FcntlInt(uintptr(k.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("dup", err)
+	}
+	return os.NewFile(uintptr(fd), "connection"), nil
+}
 
 // pushed implements link.
 func (k *epollLink) pushed() { k.loop.post(k) }

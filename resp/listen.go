@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -117,9 +118,9 @@ func listenAll(cfg *Settings) ([]net.Listener, error) {
 	return opened, nil
 }
 
-func closeAll(listeners []net.Listener) (all error) {
-	for _, l := range listeners {
-		all = errors.Join(all, l.Close())
+func closeAll[C io.Closer](list []C) (all error) {
+	for _, c := range list {
+		all = errors.Join(all, c.Close())
 	}
 	return all
 }

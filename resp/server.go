@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"net"
@@ -265,8 +266,32 @@ type ShutdownRequest struct {
 // receives from it and then calls Close.
 func (s *Server) ShutdownRequested() <-chan ShutdownRequest { return s.shutdown.requests }
 
+// HangUp ends the connections of the clients that ran SHUTDOWN, which Close leaves
+// open: they learn by the end that the process is gone, and whoever started the server
+// calls it, or exits, once the data directory is free for others.
+// REQUIRES: Close has returned.
+func (s *Server) HangUp() error {
+	s.shutdown.mu.Lock()
+	defer s.shutdown.mu.Unlock()
+	err := closeAll(s.shutdown.waiting)
+	s.shutdown.waiting = nil
+	return err
+}
+
+// keepWaiting makes a client that ran SHUTDOWN wait for HangUp.
+func (s *Server) keepWaiting(c *client) {
+	conn, err := c.link.keepOpen()
+	if err != nil {
+		s.log.Info("the client will not wait for the end of the process", "client", c.addr, "error", err)
+		return
+	}
+	s.shutdown.mu.Lock()
+	defer s.shutdown.mu.Unlock()
+	s.shutdown.waiting = append(s.shutdown.waiting, conn)
+}
+
 // askShutdown asks for the end of the process. The client that runs SHUTDOWN
-// gets no reply: Close closes its connection.
+// gets no reply: its connection ends.
 func (s *Server) askShutdown(r ShutdownRequest) {
 	select {
 	case s.shutdown.requests <- r:
@@ -277,4 +302,7 @@ func (s *Server) askShutdown(r ShutdownRequest) {
 // shutdownState is the way from SHUTDOWN to whoever runs the server.
 type shutdownState struct {
 	requests chan ShutdownRequest // of capacity 1
+
+	mu      sync.Mutex  // guards following
+	waiting []io.Closer // connections of clients that ran SHUTDOWN
 }

@@ -255,6 +255,33 @@ func TestTools(t *testing.T) {
 	}
 }
 
+// TestShutdownFreesTheDirectory: when the connection that SHUTDOWN was sent on ends,
+// the data directory is free, under each driver.
+func TestShutdownFreesTheDirectory(t *testing.T) {
+	if !ours.isOurs() {
+		return
+	}
+	for _, driver := range []string{"net", "auto"} {
+		dir := t.TempDir()
+		for range 4 {
+			s := startIn(t, ours, dir, "--io-driver", driver)
+			w := s.wire(t)
+			if err := w.send("SHUTDOWN"); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := w.readToEOF(); err != nil || got != "" {
+				t.Errorf("SHUTDOWN: %q, %v", got, err)
+			}
+			if out, errOut, code := run(t, "", ours.bin(t), "merge", dir); code != 0 {
+				t.Errorf("io-driver %s: merge after SHUTDOWN: exit code %d\n%s%s", driver, code, out, errOut)
+			}
+			if code := s.exitCode(t); code != 0 {
+				t.Errorf("exit code %d\n%s", code, s.logTail())
+			}
+		}
+	}
+}
+
 // TestCheckBesideAServer checks a directory while the server seals and merges its files.
 func TestCheckBesideAServer(t *testing.T) {
 	if !ours.isOurs() {

@@ -140,7 +140,8 @@ func (s *service) run() error {
 	err = s.wait()
 	s.notifySupervisor("STOPPING=1")
 	go s.forceOnSecondSignal(time.Now(), os.Exit)
-	err = errors.Join(err, s.server.Close(), store.Close(), removePid())
+	// Who asked for it may go on with the directory when the connection ends.
+	err = errors.Join(err, s.server.Close(), store.Close(), removePid(), s.server.HangUp())
 	if err != nil {
 		return fmt.Errorf("the shutdown was not clean: %w", err)
 	}
