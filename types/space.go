@@ -46,7 +46,7 @@ func (s *Store) Keys() (n int64) {
 func (s *Store) checkHidden() error {
 	for db := s.Databases(); db%spaceBlock != 0; db++ {
 		if s.eng.Len(keySpace(db)) > 0 {
-			return fmt.Errorf("types: database %d has keys, but only %d databases were asked for", db, s.Databases())
+			return fmt.Errorf("types: database %d has keys, but only databases 0 to %d were asked for", db, s.Databases()-1)
 		}
 	}
 	return nil

@@ -68,6 +68,9 @@ func serverArgs(args []string, own ...string) ([]string, error) {
 			}
 			continue
 		}
+		if !strings.HasPrefix(arg, "--") && len(files) > 0 && isMisspelt(files[1]) {
+			return nil, noCommand(files[1]) // and its arguments
+		}
 		d, known := byName[strings.ToLower(name)]
 		if !strings.HasPrefix(arg, "--") || !known {
 			return nil, &resp.ConfigError{Origin: "command line", Directive: arg, Reason: "unknown directive"}
@@ -130,8 +133,8 @@ func (p *process) readSources(c *cli.Context, config *resp.Config) (warnings []s
 			return nil, err
 		}
 	case file != "":
-		if !strings.ContainsAny(file, "./") && !exists(file) {
-			return nil, fmt.Errorf("%s is neither a command nor a configuration file; see bitkv-redis -h", file)
+		if isMisspelt(file) {
+			return nil, noCommand(file)
 		}
 		if err := sources.File(file); err != nil {
 			return nil, err
@@ -159,6 +162,16 @@ func (p *process) readSources(c *cli.Context, config *resp.Config) (warnings []s
 	}
 	err = sources.Done()
 	return sources.Warnings, err
+}
+
+// isMisspelt reports whether a first argument is rather the name of a command than
+// that of a configuration file that is missing.
+func isMisspelt(name string) bool {
+	return name != "-" && !strings.ContainsAny(name, "./") && !exists(name)
+}
+
+func noCommand(name string) error {
+	return fmt.Errorf("%s is neither a command nor a configuration file; see bitkv-redis -h", name)
 }
 
 // envPrefix begins the names of the environment's variables.

@@ -107,6 +107,10 @@ func TestMistypedCommand(t *testing.T) {
 			t.Errorf("%s: code %d, %q, %q", name, code, out, errs)
 		}
 	}
+	want := "bitkv-redis: chekc is neither a command nor a configuration file; see bitkv-redis -h\n"
+	if code, out, errs := tool(t, "chekc", "d"); code != 1 || out != "" || errs != want {
+		t.Errorf("chekc d: code %d, %q, %q", code, out, errs)
+	}
 }
 
 func TestOneLine(t *testing.T) {
