@@ -65,7 +65,7 @@ type mergeState struct {
 type mergeStep string
 
 const (
-	stepPiece     mergeStep = "piece" // findLive has seen a piece of a collection, and there is more
+	stepPiece     mergeStep = "piece" // findLive has seen a piece of a table or a collection, and there is more
 	stepCopied    mergeStep = "copied"
 	stepListed    mergeStep = "listed"
 	stepMoved     mergeStep = "moved"

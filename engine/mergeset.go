@@ -42,7 +42,8 @@ const (
 	// liveSetSpread is how many sequence numbers a file may span for each of its
 	// records. A log file has one for each; merged files may span the whole log.
 	liveSetSpread = 32
-	// liveSetPiece is how many entries or elements are looked at under one lock.
+	// liveSetPiece is how many entries or elements are looked at under one lock, if
+	// Options do not say otherwise.
 	liveSetPiece = 4096
 )
 
@@ -71,14 +72,14 @@ func (db *DB) findLive(ctx context.Context, group []*dataFile) (*liveSet, error)
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
-		s.addShard(&db.shards[i], files)
+		s.addShard(db, &db.shards[i], files)
 	}
 	s.addCollections(db)
 	return s, context.Cause(ctx)
 }
 
 // addShard notes what the entries of a shard refer to.
-func (s *liveSet) addShard(sh *shard, files *fileSet) {
+func (s *liveSet) addShard(db *DB, sh *shard, files *fileSet) {
 	sh.mu.RLock()
 	tables := slices.Clone(sh.tables)
 	sh.mu.RUnlock()
@@ -87,9 +88,12 @@ func (s *liveSet) addShard(sh *shard, files *fileSet) {
 			sh.mu.RLock()
 			// A table that was cleared since is the reaper's.
 			if more = slices.Contains(sh.tables, t); more {
-				next, more = t.slots.eachFrom(next, liveSetPiece, func(c *cell) { s.addHead(c, files) })
+				next, more = t.slots.eachFrom(next, db.opt.liveSetPiece, func(c *cell) { s.addHead(c, files) })
 			}
 			sh.mu.RUnlock()
+			if more {
+				db.merge.at(stepPiece)
+			}
 		}
 	}
 }
@@ -122,7 +126,7 @@ func (s *liveSet) addCollections(db *DB) {
 // then it begins again, and keeps the lock until it is done.
 func (s *liveSet) addCollection(run *lockRun, c *Collection) {
 	note := func(e *element) { s.add(e.recFile, e.seq) }
-	next, piece, restored := 0, liveSetPiece, uint32(0)
+	next, piece, restored := 0, run.db.opt.liveSetPiece, uint32(0)
 	for more := true; more; {
 		if run.collection(c.id) != c {
 			break

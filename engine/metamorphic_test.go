@@ -81,6 +81,7 @@ func (r *metaRun) options() Options {
 		load:           pick(r.rng, defaultLoadLimits, smallLoad),
 		MergeRateBytes: pick[int64](r.rng, -1, 1<<20),
 		NowMs:          func() int64 { return 1 << 41 },
+		liveSetPiece:   pick(r.rng, liveSetPiece, 1),
 	}
 	if r.m != nil {
 		opt.FS = r.m
@@ -141,10 +142,7 @@ func (r *metaRun) event() {
 		r.open()
 		r.judge("a reopening")
 	case 1, 2:
-		ratio := pick(r.rng, 0, 0.2, 0.6, 1)
-		if err := r.w.db.Merge(context.Background(), ratio); err != nil && !errors.Is(err, ErrMergeRunning) {
-			r.t.Fatalf("merge: %v", err)
-		}
+		r.merge(pick(r.rng, 0, 0.2, 0.6, 1))
 		r.judge("a merge")
 	case 3, 4:
 		if r.m != nil {
@@ -162,6 +160,31 @@ func (r *metaRun) event() {
 		if err := r.w.db.Scrub(context.Background(), 0); err != nil {
 			r.t.Fatalf("scrub: %v", err)
 		}
+	}
+}
+
+// merge merges, and if nothing else merges at the same time, goes on with transactions
+// wherever the merge holds no lock.
+func (r *metaRun) merge(ratio float64) {
+	s := &r.w.db.merge
+	if r.opt.MergeDeadBytes < 0 {
+		s.mu.Lock()
+		s.step = func(mergeStep) {
+			for range r.rng.IntN(3) {
+				if err := r.w.step(); err != nil {
+					r.t.Fatal(err)
+				}
+			}
+		}
+		s.mu.Unlock()
+		defer func() {
+			s.mu.Lock()
+			s.step = nil
+			s.mu.Unlock()
+		}()
+	}
+	if err := r.w.db.Merge(context.Background(), ratio); err != nil && !errors.Is(err, ErrMergeRunning) {
+		r.t.Fatalf("merge: %v", err)
 	}
 }
 

@@ -103,8 +103,9 @@ type Options struct {
 	// called from several goroutines, at most a few times a second each.
 	Progress func(Progress)
 
-	// load is set by tests alone.
-	load loadLimits
+	// load and liveSetPiece are set by tests alone.
+	load         loadLimits
+	liveSetPiece int
 }
 
 // Progress is how far a long piece of work is.
@@ -135,6 +136,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.MergeRateBytes, 64<<20)
 	setDefault(&o.ScrubInterval, 7*24*time.Hour)
 	setDefault(&o.load, defaultLoadLimits)
+	setDefault(&o.liveSetPiece, liveSetPiece)
 
 	setDefault(&o.ColdReaders, 32)
 	if o.ShardOf == nil {
