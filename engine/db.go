@@ -58,6 +58,7 @@ type DB struct {
 	checksumErrors atomic.Int64
 	mem            memory
 	disk           diskLimit
+	full           fullState
 	loadTime       time.Duration
 }
 

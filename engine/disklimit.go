@@ -253,17 +253,28 @@ func (d *diskLimit) isReached() bool {
 }
 
 // sealForMerge ends the active file if writes are refused and merging it would give
-// room back: it is never an input of a merge.
+// room back: it is never an input of a merge. On a full disk it does so, if the file is
+// of some size, before there is anything to merge: what is deleted from then on can be
+// given back without the room for the tombstones.
 func (db *DB) sealForMerge() error {
-	if !db.disk.reached() {
+	_, full := db.isFull()
+	if !db.disk.reached() && !full {
 		return nil
 	}
 	db.log.mu.Lock()
 	f := db.log.active
 	db.log.mu.Unlock()
 	total, live := f.total.Load(), f.live.Load()
-	if total == 0 || float64(total-live) < fullMergeRatio*float64(total) {
+	worth := total > 0 && float64(total-live) >= fullMergeRatio*float64(total)
+	if full {
+		// A new file costs room for transactions that delete.
+		worth = worth && total >= db.log.reserve()/2 || total >= db.log.step()/4
+	}
+	if !worth {
 		return nil
 	}
-	return db.rotateAndSeal()
+	if err := db.rotateAndSeal(); !full || !errors.Is(err, ErrNoSpace) {
+		return err
+	}
+	return nil // merging what is immutable already is the way out
 }

@@ -49,6 +49,7 @@
 //	recovery.go    Open: what is good, what is cut, what is refused; load*.go: the
 //	               keydir from it
 //	disklimit.go   a limit on what the directory takes on the disk
+//	diskfull.go    a full disk: that it is, and the way out
 //	merge*.go      merge; reserve.go: room for it on a full disk
 //	backup.go, scrub.go, check.go, repair.go, dump.go: what they say;
 //	checkloss.go  which keys damage concerns; repairrecords.go  what of a merged frame is kept

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"path/filepath"
 	"slices"
 )
 
@@ -101,6 +102,22 @@ func (db *DB) takeFileNumber() (uint32, error) {
 	return n - 1, nil
 }
 
+// giveFileNumberBack makes up for a takeFileNumber after which no file was made, if
+// nobody took a later number.
+func (db *DB) giveFileNumberBack(number uint32) {
+	f, err := db.opt.FS.Open(filepath.Join(db.dir, dataFileName(number)), true)
+	if isNotExist(err) {
+		db.nextFile.CompareAndSwap(number+1, number)
+		return
+	}
+	if err == nil {
+		// It could not be removed; the next Open does that. Its number is used.
+		if err := f.Close(); err != nil {
+			db.log.warn("close what is left of a data file", err)
+		}
+	}
+}
+
 // newLogFile makes an empty log file that is in the MANIFEST and in the set.
 func (db *DB) newLogFile() (*dataFile, error) {
 	number, err := db.takeFileNumber()
@@ -109,6 +126,7 @@ func (db *DB) newLogFile() (*dataFile, error) {
 	}
 	f, err := createDataFile(db.opt.FS, db.dir, number, fileLog, db.manifest.uuid, db.opt.NowMs())
 	if err != nil {
+		db.giveFileNumberBack(number)
 		return nil, err
 	}
 	if !db.opt.NoMmap {

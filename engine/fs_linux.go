@@ -28,7 +28,8 @@ func (f osFile) Preallocate(size int64) error {
 		return f.Truncate(size)
 	}
 	if err != nil {
-		return &os.PathError{Op: "fallocate", Path: f.Name(), Err: err}
+		// What it found room for, a file system may leave in the file (ext4 does).
+		return errors.Join(&os.PathError{Op: "fallocate", Path: f.Name(), Err: err}, f.Truncate(now))
 	}
 	return nil
 }

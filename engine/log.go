@@ -74,7 +74,8 @@ type log struct {
 
 	mark syncMark // written under syncMu
 
-	kick chan struct{} // asks the background work to look
+	kick      chan struct{} // asks the background work to look
+	roomPause roomPause     // of workLoop alone
 }
 
 // placed is where a frame went.
@@ -104,6 +105,9 @@ func (l *log) append(frame []byte, records uint64, small bool) (placed, error) {
 		l.mu.Unlock()
 		// The reserve is for small ones, but only once it is known that they need it.
 		if err := wait(); err != nil && (!small || wasFull || !errors.Is(err, ErrNoSpace)) {
+			if errors.Is(err, ErrNoSpace) {
+				l.db.noteFull(int64(len(frame)), err)
+			}
 			return placed{}, err
 		}
 	}
@@ -235,6 +239,11 @@ func (l *log) prepareSpare() error {
 	l.mu.Unlock()
 	if done || refused != nil {
 		return refused
+	}
+	if free, err := l.db.opt.FS.FreeBytes(l.db.dir); err == nil && free < fileHeaderBytes+manifestPageBytes {
+		// To try would cost a file number, and may leave an empty file behind.
+		l.setDiskFull(true)
+		return errorf("%w: there are %d bytes for a new data file", ErrNoSpace, free)
 	}
 	f, err := l.db.newLogFile()
 	if err != nil {

@@ -149,10 +149,20 @@ func (db *DB) Merge(ctx context.Context, ratio float64) error {
 	defer db.merge.running.Unlock()
 	// On a full disk there is no next data file, and merging what is immutable
 	// already is the way out.
-	if err := db.rotateAndSeal(); err != nil && !errors.Is(err, ErrNoSpace) {
-		return errorf("engine: merge: %w", err)
+	sealErr := db.rotateAndSeal()
+	if sealErr != nil && !errors.Is(sealErr, ErrNoSpace) {
+		return errorf("engine: merge: %w", sealErr)
 	}
-	return db.mergeFiles(ctx, func() mergeChoice { return db.chooseFiles(ratio) })
+	none := false
+	err = db.mergeFiles(ctx, func() mergeChoice {
+		choice := db.chooseFiles(ratio)
+		none = len(choice.files) == 0
+		return choice
+	})
+	if none && err == nil && sealErr != nil {
+		return errorf("engine: merge: %w", sealErr)
+	}
+	return err
 }
 
 // mergeLook is how often the background looks whether a merge is due, if nothing that
@@ -231,6 +241,9 @@ func (db *DB) mergeFiles(ctx context.Context, choose func() mergeChoice) error {
 	todo := choice.files
 	if len(todo) == 0 {
 		return nil
+	}
+	if err := db.giveRoom(db.slackBytes()); err != nil {
+		return errorf("engine: merge: %w", err)
 	}
 	m := &merger{db: db, ctx: ctx, started: time.Now(), apart: choice.apart}
 	m.rate.bytesPerSecond = db.opt.MergeRateBytes

@@ -247,7 +247,7 @@ func (db *DB) chooseDue() mergeChoice {
 		}
 	}
 	ratio, dead := db.opt.MergeRatio, db.opt.MergeDeadBytes
-	if db.disk.reached() {
+	if _, full := db.isFull(); full || db.disk.reached() {
 		ratio, dead = min(ratio, fullMergeRatio), 1
 	}
 	db.merge.heat.look(all, time.Now())
@@ -294,29 +294,56 @@ func (db *DB) takePiece(todo []*dataFile, free int64) (group, rest []*dataFile) 
 // else those that need the least room. free is what is free on the disk.
 func (db *DB) takeGroup(todo []*dataFile, free int64) (group, rest []*dataFile) {
 	// Some room has to stay for the MANIFEST, hint files and the active file.
-	free -= db.reserveSize() / 8
+	free = max(free-db.reserveSize()/8, 0)
+	need := db.mergeNeeds(todo)
 	var all int64
 	for _, f := range todo {
-		all += f.mergeNeed()
+		all += need[f]
 	}
 	if all <= free {
 		return todo, nil
 	}
 	rest = slices.Clone(todo)
-	slices.SortStableFunc(rest, func(a, b *dataFile) int { return cmp.Compare(a.mergeNeed(), b.mergeNeed()) })
-	for len(rest) > 0 && rest[0].mergeNeed() <= free {
-		free -= rest[0].mergeNeed()
+	slices.SortStableFunc(rest, func(a, b *dataFile) int { return cmp.Compare(need[a], need[b]) })
+	for len(rest) > 0 && need[rest[0]] <= free {
+		free -= need[rest[0]]
 		group = append(group, rest[0])
 		rest = rest[1:]
 	}
 	return group, rest
 }
 
-// mergeNeed is about how many bytes a merge of the file writes.
-func (d *dataFile) mergeNeed() int64 {
+// mergeNeeds returns about how many bytes a merge of each of the files writes: of some
+// that is nothing, and they can be given up however full the disk is.
+func (db *DB) mergeNeeds(files []*dataFile) map[*dataFile]int64 {
+	all := db.candidates()
+	least := slices.MinFunc(all, func(a, b mergeCandidate) int { return cmp.Compare(a.minSeq-1, b.minSeq-1) })
+	lowest := lowestSeq(all, func(int) bool { return false })
+	lowestOther := lowestSeq(all, func(i int) bool { return all[i].file == least.file })
+	needs := make(map[*dataFile]int64, len(files))
+	for _, f := range files {
+		outside := lowest
+		if f == least.file {
+			outside = lowestOther
+		}
+		needs[f] = db.mergeNeed(f, outside)
+	}
+	return needs
+}
+
+// mergeNeed is about how many bytes a merge of f writes, if no other file has a sequence
+// number below lowest.
+func (db *DB) mergeNeed(f *dataFile, lowest uint64) int64 {
+	keep := f.live.Load()
+	if f.maxSeq.Load() >= lowest {
+		keep += f.tombstoneBytes()
+	}
+	if keep <= 0 && !db.hasMapping(f) {
+		return 0
+	}
 	// A record that stands alone costs a frame header in the new file.
-	records := d.records.Load() * (d.live.Load() + d.tombstoneBytes()) / max(d.total.Load(), 1)
-	return d.live.Load() + d.tombstoneBytes() + frameHeaderBytes*records + fileHeaderBytes + footerBytes
+	records := f.records.Load() * keep / max(f.total.Load(), 1)
+	return keep + frameHeaderBytes*records + fileHeaderBytes + footerBytes
 }
 
 // mergeRoom returns how many bytes a merge may write before it gives any back, and
@@ -344,13 +371,13 @@ func (d *dataFile) hasGarbage() bool {
 // any. Without this, a directory of large files that is at its limit would stay so,
 // whatever is deleted.
 func (db *DB) takeBeyondLimit(todo []*dataFile, free int64) (group, rest []*dataFile) {
-	least := -1
+	least, need := -1, db.mergeNeeds(todo)
 	for i, f := range todo {
-		if f.hasGarbage() && (least < 0 || f.mergeNeed() < todo[least].mergeNeed()) {
+		if f.hasGarbage() && (least < 0 || need[f] < need[todo[least]]) {
 			least = i
 		}
 	}
-	if least < 0 || todo[least].mergeNeed() > free-db.reserveSize()/8 {
+	if least < 0 || need[todo[least]] > free-db.reserveSize()/8 {
 		return nil, todo
 	}
 	return []*dataFile{todo[least]}, slices.Delete(slices.Clone(todo), least, least+1)

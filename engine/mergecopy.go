@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -58,14 +59,14 @@ func (m *merger) runGroups(todo []*dataFile) error {
 		}
 		done := m.done
 		m.group, todo = m.nextGroup(todo, room)
-		err = errorf("%w: %d bytes are not enough to merge any file", ErrNoSpace, room)
+		err = ErrNoSpace
 		if len(m.group) > 0 {
 			err = m.runGroup()
 		}
 		if errors.Is(err, ErrNoSpace) && m.db.hasReserve() {
 			// Also if the log took the room that there was meanwhile.
 			m.fromReserve, m.done = true, done
-			if m.group, todo = m.db.takeGroup(append(m.group, todo...), m.db.reserveSize()); len(m.group) > 0 {
+			if m.group, todo = m.db.takeGroup(append(m.group, todo...), m.db.reserveLeft()); len(m.group) > 0 {
 				err = m.runGroup()
 			}
 		}
@@ -76,7 +77,7 @@ func (m *merger) runGroups(todo []*dataFile) error {
 			}
 		}
 		if errors.Is(err, ErrNoSpace) && len(m.group) == 0 {
-			err = noRoomToMerge(todo, room, free)
+			err = m.db.noRoomToMerge(todo, room, free)
 			if err == nil {
 				return nil
 			}
@@ -91,7 +92,7 @@ func (m *merger) runGroups(todo []*dataFile) error {
 // noRoomToMerge says why none of todo can be merged where there is room for so much and
 // the disk has so much free. It is no error if nothing in them is dead: they would only
 // be written anew as they are.
-func noRoomToMerge(todo []*dataFile, room, free int64) error {
+func (db *DB) noRoomToMerge(todo []*dataFile, room, free int64) error {
 	if !slices.ContainsFunc(todo, (*dataFile).hasGarbage) {
 		return nil
 	}
@@ -99,7 +100,11 @@ func noRoomToMerge(todo []*dataFile, room, free int64) error {
 	if room < free {
 		kind = ErrDiskLimit
 	}
-	return fmt.Errorf("%w: %d bytes are not enough to merge any file", kind, room)
+	least := int64(math.MaxInt64)
+	for _, need := range db.mergeNeeds(todo) {
+		least = min(least, need)
+	}
+	return fmt.Errorf("%w: %d bytes are not enough to merge any file: what is live of the least takes %d", kind, room, least)
 }
 
 // nextGroup takes the files to merge next off todo: none if free is not enough.

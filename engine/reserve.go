@@ -19,47 +19,53 @@ const (
 
 // mergeReserve is the state of RESERVE.
 type mergeReserve struct {
-	mu   sync.Mutex // guards following
-	held bool
+	mu    sync.Mutex // guards following
+	held  bool
+	bytes int64 // its length, if it is held: less than reserveSize if room was cut off it
 }
 
 func (db *DB) reserveSize() int64 { return min(mergeReserveBytes, db.opt.DataFileBytes/4) }
 
-// keepReserve makes RESERVE if there is none and the disk has plenty of room.
+// keepReserve makes RESERVE if there is none, or a shorter one, and the disk has plenty
+// of room.
 // Without it only a merge on a full disk is more likely to fail, so an error is
 // but a line in the log.
 func (db *DB) keepReserve() {
 	r := &db.merge.reserve
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.held {
+	if r.held && r.bytes == db.reserveSize() {
 		return
 	}
-	held, err := db.makeReserve()
+	bytes, err := db.makeReserve()
 	if err != nil && !isNoSpace(err) {
 		db.opt.Logger.Warn("reserve room for merges", "error", err)
 	}
-	r.held = held
+	r.held, r.bytes = bytes > 0, bytes
 }
 
-func (db *DB) makeReserve() (held bool, err error) {
+// makeReserve returns how long RESERVE is; 0: there is none.
+func (db *DB) makeReserve() (bytes int64, err error) {
 	fs, name, size := db.opt.FS, filepath.Join(db.dir, reserveName), db.reserveSize()
+	room, _, err := db.mergeRoom()
+	if err != nil {
+		return 0, err
+	}
 	if f, err := fs.Open(name, true); err == nil {
 		have, sizeErr := f.Size()
-		if err := f.Close(); err != nil || sizeErr == nil && have == size {
-			return err == nil, err
+		if err := f.Close(); err != nil || sizeErr == nil && (have == size || have < size && room < 4*size) {
+			return have, err
 		}
 		if err := fs.Remove(name); err != nil {
-			return false, err
+			return 0, err
 		}
 	}
-	room, _, err := db.mergeRoom()
-	if err != nil || room < 4*size {
-		return false, err
+	if room < 4*size {
+		return 0, nil
 	}
 	f, err := fs.Create(name)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	db.disk.claim(size, true)
 	err = f.Preallocate(size)
@@ -72,15 +78,16 @@ func (db *DB) makeReserve() (held bool, err error) {
 		if removeErr := fs.Remove(name); removeErr != nil {
 			db.opt.Logger.Warn("remove what could not be reserved", "error", removeErr)
 		}
-		return false, err
+		return 0, err
 	}
 	db.disk.settle(size, size)
-	return true, nil
+	return size, nil
 }
 
 // roomToOpen makes room if the disk is so full that Open could not write a
-// MANIFEST and begin a data file: it gives up RESERVE, and the room that was
-// reserved behind the end of the log, of which nothing but zeros is cut here.
+// MANIFEST and begin a data file: it gives up the room that was reserved behind the
+// end of the log, of which nothing but zeros is cut here, and as much of RESERVE as it
+// takes, or all of it if that is more than half.
 func (db *DB) roomToOpen(tails []logTail) error {
 	free, err := db.opt.FS.FreeBytes(db.dir)
 	if err != nil || free >= db.reserveSize()/2 {
@@ -94,7 +101,29 @@ func (db *DB) roomToOpen(tails []logTail) error {
 			return err
 		}
 	}
-	return removeIfExists(db.opt.FS, filepath.Join(db.dir, reserveName))
+	if free, err = db.opt.FS.FreeBytes(db.dir); err != nil {
+		return err
+	}
+	need := db.reserveSize()/8 + fileHeaderBytes + db.log.reserve() + footerBytes
+	if free >= need {
+		return nil
+	}
+	name := filepath.Join(db.dir, reserveName)
+	f, err := db.opt.FS.Open(name, false)
+	if isNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	left, err := f.Size()
+	if left -= need - free; err == nil && left >= db.reserveSize()/2 {
+		return errors.Join(f.Truncate(left), f.Close())
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return removeIfExists(db.opt.FS, name)
 }
 
 // hasReserve reports whether there is a RESERVE.
@@ -103,6 +132,14 @@ func (db *DB) hasReserve() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.held
+}
+
+// reserveLeft returns the length of RESERVE.
+func (db *DB) reserveLeft() int64 {
+	r := &db.merge.reserve
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.bytes
 }
 
 // createFromReserve is createDataFile for a merged file, in the room of RESERVE.

@@ -23,6 +23,8 @@ type Stats struct {
 	// MaxDiskReached says that writes that need room are refused with ErrDiskLimit:
 	// all of them, or the larger ones.
 	MaxDiskReached bool
+	// DiskFull says that the disk had no room for a write, and still has not.
+	DiskFull bool
 	// KeydirBytes is the memory of the keydir, both levels.
 	KeydirBytes int64
 	// TailBytes is the log in memory: not written, or written and not synced.
@@ -116,6 +118,7 @@ func (db *DB) Stats() Stats {
 	s.Collections, s.KeydirBytes = db.keydirSize()
 	s.DiskUsed, s.MaxDisk = db.DiskUsed(), db.disk.limit.Load()
 	s.MaxDiskReached = db.disk.reached()
+	_, s.DiskFull = db.isFull()
 	return s
 }
 

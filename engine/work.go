@@ -26,9 +26,7 @@ func (l *log) begin() error {
 		return err
 	}
 	if !l.db.opt.NoPreallocate {
-		if err := f.file.Preallocate(fileHeaderBytes + l.step()); err == nil {
-			f.log.allocated = fileHeaderBytes + l.step()
-		} else if !isNoSpace(err) {
+		if err := l.reserveFirst(f); err != nil {
 			return err
 		}
 	}
@@ -36,6 +34,27 @@ func (l *log) begin() error {
 	l.unsealed = []*dataFile{f}
 	if err := l.mark.open(l.db.opt.FS, l.db.dir, l.db.manifest.uuid); err != nil {
 		l.warn("open "+syncMarkName, err)
+	}
+	return nil
+}
+
+// reserveFirst reserves the first room in the active file: a step, but on a disk that
+// is nearly full only what transactions that delete need. A merge, which comes first
+// then, needs the rest. That there is no room at all is no error until it is needed.
+func (l *log) reserveFirst(f *dataFile) error {
+	free, err := l.db.opt.FS.FreeBytes(l.db.dir)
+	if err != nil {
+		return err
+	}
+	to := fileHeaderBytes + l.step()
+	if free < l.step()+l.db.reserveSize() {
+		to = fileHeaderBytes + min(l.step(), l.reserve()+footerBytes)
+	}
+	switch err := f.file.Preallocate(to); {
+	case err == nil:
+		f.log.allocated = to
+	case !isNoSpace(err):
+		return err
 	}
 	return nil
 }
@@ -72,6 +91,8 @@ func (l *log) syncLoop() {
 		case <-tick.C:
 		}
 		l.trimBuffers()
+		l.db.tryRoom()
+		l.wakeForSeals()
 		var err error
 		if SyncPolicy(l.sync.Load()) == SyncNever {
 			err = l.flush(l.endSeq.Load())
@@ -100,9 +121,28 @@ func (l *log) workLoop() {
 			return
 		case <-l.kick:
 		}
-		if err := l.workOnce(); err != nil && !errors.Is(err, ErrFailed) && !errors.Is(err, ErrClosed) {
+		err := l.workOnce()
+		if isNoSpace(err) || errors.Is(err, ErrNoSpace) {
+			if l.roomPause.failed(time.Now()) {
+				l.warn("background work on the log waits for room on the disk", err)
+			}
+			continue
+		}
+		if err == nil && time.Now().After(l.roomPause.until) {
+			l.roomPause = roomPause{}
+		}
+		if err != nil && !errors.Is(err, ErrFailed) && !errors.Is(err, ErrClosed) {
 			l.warn("background work on the log", err)
 		}
+	}
+}
+
+// wakeForSeals has workLoop look again at files that could not be sealed.
+func (l *log) wakeForSeals() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.unsealed) > 1 {
+		l.wake()
 	}
 }
 
@@ -114,6 +154,9 @@ func (l *log) workOnce() error {
 	wantSpare := l.spare == nil && active.log.end > l.db.opt.DataFileBytes/2
 	full := len(l.unsealed) > 1
 	l.mu.Unlock()
+	if time.Now().Before(l.roomPause.until) {
+		wantRoom, wantSpare, full = false, false, false
+	}
 	var errs []error
 	if wantRoom {
 		errs = append(errs, l.reserveRoom(active, need, false, false))
@@ -173,7 +216,11 @@ func (db *DB) rotateAndSeal() error {
 		return refused
 	}
 	if !empty {
-		if err := l.prepareSpare(); err != nil {
+		err := l.prepareSpare()
+		if _, full := db.isFull(); full && err == nil || errors.Is(err, ErrNoSpace) {
+			err = l.prepareSpareWhenFull()
+		}
+		if err != nil {
 			return err
 		}
 		l.mu.Lock()

@@ -156,13 +156,16 @@ func (s *Server) syncLagMs(e *types.EngineStats, now time.Time) int64 {
 	return max(now.Sub(since).Milliseconds(), 0)
 }
 
-// storageStatus is "ok", or why writes are refused: the error in quotes, or "maxdisk".
+// storageStatus is "ok", or why writes are refused: the error in quotes, "maxdisk" or
+// "disk full".
 func storageStatus(e *types.EngineStats) string {
 	switch {
 	case e.Failure != nil:
 		return strconv.Quote(e.Failure.Error())
 	case e.MaxDiskReached:
 		return "maxdisk"
+	case e.DiskFull:
+		return "disk full"
 	}
 	return "ok"
 }

@@ -188,7 +188,7 @@ func infoPersistence(c *client, t *infoText) {
 	t.str("aof_last_bgrewrite_status", status(a.mergeFailed.Load()))
 	t.int("aof_rewrites", a.merges.Load())
 	t.int("aof_rewrites_consecutive_failures", a.mergeFailures.Load())
-	t.str("aof_last_write_status", status(t.engine.Failure != nil || t.engine.MaxDiskReached))
+	t.str("aof_last_write_status", status(t.engine.Failure != nil || t.engine.MaxDiskReached || t.engine.DiskFull))
 	t.int("aof_last_cow_size", 0)
 	t.int("module_fork_in_progress", 0)
 	t.int("module_fork_last_cow_size", 0)

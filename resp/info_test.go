@@ -2,6 +2,7 @@ package resp
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"strconv"
 	"strings"
@@ -264,4 +265,17 @@ func TestInfoCounts(t *testing.T) {
 	check(map[string]string{"dump_payload_sanitizations": "1", "keys": "3"})
 	c.want("CONFIG RESETSTAT", "+OK\r\n")
 	check(map[string]string{"dump_payload_sanitizations": "0", "expired_subkeys": "0"})
+}
+
+func TestStorageStatus(t *testing.T) {
+	for want, stats := range map[string]types.EngineStats{
+		"ok":          {},
+		"maxdisk":     {MaxDiskReached: true, DiskFull: true},
+		"disk full":   {DiskFull: true},
+		`"it failed"`: {Failure: errors.New("it failed"), DiskFull: true},
+	} {
+		if got := storageStatus(&stats); got != want {
+			t.Errorf("storageStatus(%+v) is %s, want %s", stats, got, want)
+		}
+	}
 }
