@@ -9,8 +9,8 @@ import (
 
 // A full disk is known from what it refuses: that a write found no room is noted, and
 // until there is room for as much, which is tried twice a second, the disk counts as
-// full. Meanwhile merges begin with as little garbage as at the limit on disk use, and
-// the active file, which could not be merged, is sealed if it is of some size. So what
+// full. From then on, until plenty is free, merges begin with as little garbage as at
+// the limit on disk use, and the active file, which could not be merged, is sealed if it is of some size. So what
 // is deleted gives its room back: its records are in sealed files, its tombstones in
 // the new active file, and a file to which nothing refers needs no room to be given up.
 //
@@ -21,6 +21,7 @@ import (
 type fullState struct {
 	mu     sync.Mutex // guards following
 	full   bool
+	tight  bool  // it was full, and there is not plenty of room since
 	wants  int64 // what a write was refused for, the most of them
 	said   bool  // the log says that it is full
 	saidMs int64 // since when; 0: never
@@ -36,7 +37,7 @@ func (db *DB) noteFull(n int64, cause error) {
 	if d.full {
 		return
 	}
-	d.full = true
+	d.full, d.tight = true, true
 	db.merge.wake()
 	now := db.opt.NowMs()
 	if since := now - d.saidMs; d.saidMs != 0 && 0 <= since && since < diskSayMs {
@@ -51,6 +52,19 @@ func (db *DB) isFull() (wants int64, full bool) {
 	db.full.mu.Lock()
 	defer db.full.mu.Unlock()
 	return db.full.wants, db.full.full
+}
+
+// isTight reports whether the disk is full, or was, and not plenty of it is free since.
+func (db *DB) isTight() bool {
+	d := &db.full
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.tight || d.full {
+		return d.tight
+	}
+	free, err := db.opt.FS.FreeBytes(db.dir)
+	d.tight = err != nil || free < 2*db.reserveSize()
+	return d.tight
 }
 
 // tryRoom finds out whether a disk that was full still is.

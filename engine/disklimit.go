@@ -257,8 +257,8 @@ func (d *diskLimit) isReached() bool {
 // of some size, before there is anything to merge: what is deleted from then on can be
 // given back without the room for the tombstones.
 func (db *DB) sealForMerge() error {
-	_, full := db.isFull()
-	if !db.disk.reached() && !full {
+	tight := db.isTight()
+	if !db.disk.reached() && !tight {
 		return nil
 	}
 	db.log.mu.Lock()
@@ -266,14 +266,14 @@ func (db *DB) sealForMerge() error {
 	db.log.mu.Unlock()
 	total, live := f.total.Load(), f.live.Load()
 	worth := total > 0 && float64(total-live) >= fullMergeRatio*float64(total)
-	if full {
+	if tight {
 		// A new file costs room for transactions that delete.
 		worth = worth && total >= db.log.reserve()/2 || total >= db.log.step()/4
 	}
 	if !worth {
 		return nil
 	}
-	if err := db.rotateAndSeal(); !full || !errors.Is(err, ErrNoSpace) {
+	if err := db.rotateAndSeal(); !tight || !errors.Is(err, ErrNoSpace) {
 		return err
 	}
 	return nil // merging what is immutable already is the way out

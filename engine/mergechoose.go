@@ -247,7 +247,7 @@ func (db *DB) chooseDue() mergeChoice {
 		}
 	}
 	ratio, dead := db.opt.MergeRatio, db.opt.MergeDeadBytes
-	if _, full := db.isFull(); full || db.disk.reached() {
+	if db.isTight() || db.disk.reached() {
 		ratio, dead = min(ratio, fullMergeRatio), 1
 	}
 	db.merge.heat.look(all, time.Now())
@@ -294,6 +294,7 @@ func (db *DB) takePiece(todo []*dataFile, free int64) (group, rest []*dataFile) 
 // else those that need the least room. free is what is free on the disk.
 func (db *DB) takeGroup(todo []*dataFile, free int64) (group, rest []*dataFile) {
 	// Some room has to stay for the MANIFEST, hint files and the active file.
+	whole := free
 	free = max(free-db.reserveSize()/8, 0)
 	need := db.mergeNeeds(todo)
 	var all int64
@@ -309,6 +310,10 @@ func (db *DB) takeGroup(todo []*dataFile, free int64) (group, rest []*dataFile) 
 		free -= need[rest[0]]
 		group = append(group, rest[0])
 		rest = rest[1:]
+	}
+	if len(group) == 0 && len(rest) > 0 && need[rest[0]] <= whole {
+		// It may work, and nothing is lost if it does not.
+		group, rest = rest[:1], rest[1:]
 	}
 	return group, rest
 }

@@ -217,7 +217,7 @@ func (db *DB) rotateAndSeal() error {
 	}
 	if !empty {
 		err := l.prepareSpare()
-		if _, full := db.isFull(); full && err == nil || errors.Is(err, ErrNoSpace) {
+		if errors.Is(err, ErrNoSpace) || err == nil && db.isTight() {
 			err = l.prepareSpareWhenFull()
 		}
 		if err != nil {
@@ -230,7 +230,7 @@ func (db *DB) rotateAndSeal() error {
 		}
 		l.mu.Unlock()
 	}
-	return l.sealFull()
+	return noSpaceError(l.sealFull())
 }
 
 // refuseWrites makes every later commit fail. What is committed stays to be
