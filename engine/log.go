@@ -240,7 +240,7 @@ func (l *log) prepareSpare() error {
 	if done || refused != nil {
 		return refused
 	}
-	if free, err := l.db.opt.FS.FreeBytes(l.db.dir); err == nil && free < fileHeaderBytes+manifestPageBytes {
+	if free, err := l.db.opt.FS.FreeBytes(l.db.dir); err == nil && free < max(l.db.slackBytes()/8, fileHeaderBytes+manifestPageBytes) {
 		// To try would cost a file number, and may leave an empty file behind.
 		l.setDiskFull(true)
 		return errorf("%w: there are %d bytes for a new data file", ErrNoSpace, free)
