@@ -166,7 +166,6 @@ var otherRows = []directive{
 	kept("aclfile", anyText, "", noACL, immutable|refused),
 	kept("acllog-max-len", intKind{0, maxInt}, "128", noACL, 0),
 	kept("acl-pubsub-default", oneOf("allchannels", "resetchannels"), "resetchannels", noACL, 0),
-	kept("daemonize", anyBool, "no", "Run it under systemd or another supervisor, or in a container.", immutable|refused),
 	kept("syslog-enabled", anyBool, "no", noSyslog, immutable),
 	kept("syslog-ident", anyText, "redis", noSyslog, immutable),
 	kept("syslog-facility", oneOf("user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"),

@@ -238,6 +238,11 @@ var processDirectives = []directive{
 		doc:    "File that holds the process number while the server runs; empty means none.",
 	},
 	{
+		name: "daemonize", kind: boolKind{}, def: "no", flags: immutable,
+		access: field(func(s *Settings) *bool { return &s.Daemonize }),
+		doc:    "Go on in the background. The command ends when the server is ready, or with its error. Give it a logfile, or what it logs is lost.",
+	},
+	{
 		name: "supervised", kind: oneOf("upstart", "systemd", "auto", "no"), def: "no", flags: immutable,
 		access: field(func(s *Settings) *string { return &s.Supervised }),
 		doc:    "systemd or auto: tell the service manager that asked for it (Type=notify) when the server is ready and when it stops.",

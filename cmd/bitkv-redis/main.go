@@ -27,8 +27,8 @@ import (
 var version = ""
 
 func main() {
-	p := process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
-	os.Exit(p.run(os.Args[1:]))
+	p := process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), args: os.Args[1:]}
+	os.Exit(p.run(p.args))
 }
 
 // process is what the program has from its surroundings.
@@ -36,6 +36,7 @@ type process struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	environ        []string
+	args           []string // without the program's name
 
 	writeErr error // of the first write to stdout that failed
 }

@@ -3,14 +3,20 @@ package main
 import (
 	"net"
 	"os"
+
+	"bitkv/resp"
 )
+
+// notifies reports whether the configuration allows to tell a service manager.
+func notifies(cfg *resp.Settings) bool {
+	return cfg.Supervised == "systemd" || cfg.Supervised == "auto"
+}
 
 // notifySupervisor tells the service manager about a change of state, in the
 // protocol of sd_notify(3), if it asked for it and the configuration allows it.
 func (s *service) notifySupervisor(state string) {
 	socket := os.Getenv("NOTIFY_SOCKET")
-	mode := s.config.Load().Supervised
-	if socket == "" || mode != "systemd" && mode != "auto" {
+	if socket == "" || !notifies(s.config.Load()) {
 		return
 	}
 	conn, err := net.Dial("unixgram", socket)

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -21,17 +23,24 @@ import (
 // serve is the server: it reads the configuration, listens, loads the data while
 // clients get -LOADING, serves until it is told to stop, and closes everything
 // in order.
-func (p *process) serve(c *cli.Context) error {
+func (p *process) serve(c *cli.Context) (err error) {
 	config := resp.NewConfig(osFiles{})
+	var read bytes.Buffer
+	p.stdin = io.TeeReader(p.stdin, &read)
 	warnings, err := p.readSources(c, config)
 	if err != nil {
 		return err
 	}
+	cfg := config.Load()
+	if wantsDaemon(cfg) {
+		return p.daemonize(read.Bytes())
+	}
+	starter := findStarter()
+	defer func() { starter.tell(err) }()
 	log, err := p.logger(config)
 	if err != nil {
 		return err
 	}
-	cfg := config.Load()
 	p.banner(cfg)
 	log.Warn("bitkv-redis is starting", "version", versionString(), "go", runtime.Version(),
 		"bits", 64, "pid", os.Getpid())
@@ -41,7 +50,7 @@ func (p *process) serve(c *cli.Context) error {
 	for _, w := range warnings {
 		log.Warn("configuration: " + w)
 	}
-	err = serveWith(config, log, paceOf(cfg.LogFile == "" && isTerminal(p.stdout)))
+	err = serveWith(config, log, paceOf(cfg.LogFile == "" && isTerminal(p.stdout)), starter)
 	if err != nil && cfg.LogFile != "" {
 		// Standard error gets it as well; who reads the log shall not have to look there.
 		log.Error("the server ends because of an error", "error", oneLine(err))
@@ -50,15 +59,15 @@ func (p *process) serve(c *cli.Context) error {
 }
 
 // serveWith is serve once the configuration is read and there is a log, which says every
-// so often how far the loading is.
-func serveWith(config *resp.Config, log *slog.Logger, every time.Duration) error {
+// so often how far the loading is. The starter is told when the server is ready.
+func serveWith(config *resp.Config, log *slog.Logger, every time.Duration, starter *starter) error {
 	server, err := resp.NewServer(resp.Options{Config: config, Logger: log, Version: versionString()})
 	if err != nil {
 		return err
 	}
 	defer paceCollector(config, server)()
 	s := &service{
-		log: log, config: config, server: server, loading: pace{every: every},
+		log: log, config: config, server: server, starter: starter, loading: pace{every: every},
 		stop: make(chan os.Signal, 2), opened: make(chan opening, 1),
 	}
 	signal.Notify(s.stop, syscall.SIGINT, syscall.SIGTERM)
@@ -92,6 +101,7 @@ type service struct {
 	log     *slog.Logger
 	config  *resp.Config
 	server  *resp.Server
+	starter *starter
 	loading pace
 	stop    chan os.Signal
 	opened  chan opening
@@ -137,6 +147,7 @@ func (s *service) run() error {
 	s.log.Info("database loaded", "keys", keys, "took", time.Since(began))
 	s.log.Info("Ready to accept connections", "on", s.addresses())
 	s.notifySupervisor("READY=1")
+	s.starter.tell(nil)
 	err = s.wait()
 	s.notifySupervisor("STOPPING=1")
 	go s.forceOnSecondSignal(time.Now(), os.Exit)
