@@ -43,7 +43,7 @@ func (p *process) daemonize(config []byte) error {
 	if err != nil {
 		return fmt.Errorf("daemonize: %w", err)
 	}
-	defer ours.Close()
+	defer func() { _ = ours.Close() }() // it was only read
 	cmd := exec.Command(self, p.args...)
 	cmd.Env = append(p.environ, starterVar+"=3")
 	cmd.ExtraFiles = []*os.File{theirs} // the first one is 3
