@@ -345,6 +345,9 @@ func (m *merger) commit() error {
 		}
 	}
 	db.merge.at(stepMoved)
+	// What was dropped before the entries were moved still refers to the old files by
+	// their slots, which new files may get from here on.
+	db.reaper.catchUp()
 	if err := m.unlist(); err != nil {
 		return err
 	}

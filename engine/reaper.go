@@ -12,12 +12,16 @@ type reaper struct {
 	mu     sync.Mutex // guards following
 	tables []*table
 	colls  []*Collection
+	added  uint64     // how many there were ever
+	done   uint64     // of these, how many are taken apart
+	later  *sync.Cond // of mu: done has grown
 	wake   chan struct{}
 }
 
 func (r *reaper) init(db *DB) {
 	r.db = db
 	r.wake = make(chan struct{}, 1)
+	r.later = sync.NewCond(&r.mu)
 }
 
 func (r *reaper) addTables(tables []*table) {
@@ -25,6 +29,7 @@ func (r *reaper) addTables(tables []*table) {
 	for _, t := range tables {
 		if t != nil {
 			r.tables = append(r.tables, t)
+			r.added++
 		}
 	}
 	r.mu.Unlock()
@@ -34,6 +39,7 @@ func (r *reaper) addTables(tables []*table) {
 func (r *reaper) addCollection(c *Collection) {
 	r.mu.Lock()
 	r.colls = append(r.colls, c)
+	r.added++
 	r.mu.Unlock()
 	r.signal()
 }
@@ -79,6 +85,20 @@ func (r *reaper) drain() {
 			r.reapCollection(c)
 			colls[i] = nil
 		}
+		r.mu.Lock()
+		r.done += uint64(len(tables) + len(colls))
+		r.later.Broadcast()
+		r.mu.Unlock()
+	}
+}
+
+// catchUp waits until all is taken apart that was dropped before. REQUIRES: the database
+// is not being closed, and the caller holds no lock of a shard.
+func (r *reaper) catchUp() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for all := r.added; r.done < all; {
+		r.later.Wait()
 	}
 }
 
