@@ -108,6 +108,14 @@ func (l *log) makeRoom(n int64) error {
 // slackBytes is about what an edit of the MANIFEST and a new file take.
 func (db *DB) slackBytes() int64 { return max(db.reserveSize()/32, 4<<10) }
 
+// roomForEdit makes sure that a merge can change the MANIFEST on a disk that is full.
+func (db *DB) roomForEdit() error {
+	if !db.isTight() {
+		return nil
+	}
+	return db.giveRoom(db.slackBytes())
+}
+
 // giveRoom makes sure that n bytes are free, as far as there is room that can be given.
 func (db *DB) giveRoom(n int64) error {
 	free, err := db.opt.FS.FreeBytes(db.dir)

@@ -108,6 +108,9 @@ func (db *DB) fillHints() {
 // The name appears by a rename, so the file is whole if it is there; if it is not,
 // the next Open reads the data file instead.
 func (db *DB) writeHint(f *dataFile) error {
+	if db.isTight() {
+		return ErrNoSpace // what room there is, merges need
+	}
 	name := filepath.Join(db.dir, hintFileName(f.number))
 	if err := db.writeHintTo(name+tmpSuffix, f); err != nil {
 		return err

@@ -163,13 +163,31 @@ func (l *log) roomForLocked(n int64, small bool) (wait func() error) {
 		end += l.reserve()
 	}
 	if end > p.allocated {
-		file := l.active
-		return func() error { return l.reserveRoom(file, end, true, small) }
+		file, grows := l.active, end-p.end
+		return func() error {
+			err := l.reserveRoom(file, end, true, small)
+			if isNoSpace(err) && l.goOnInSpare(file, grows) {
+				return nil
+			}
+			return err
+		}
 	}
 	if end+l.step()/2 > p.allocated && p.allocated < l.wantAllocated() {
 		l.wake()
 	}
 	return nil
+}
+
+// goOnInSpare makes the next data file the active one, in the place of file, if there is
+// room for n bytes in it: on a full disk it may have what is left.
+func (l *log) goOnInSpare(file *dataFile, n int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.active != file || file.log.end == fileHeaderBytes || l.spare == nil || l.spare.log.allocated < fileHeaderBytes+n {
+		return false
+	}
+	l.rotateLocked()
+	return true
 }
 
 // step is how much room is reserved at a time, and reserve the part of it that

@@ -167,10 +167,12 @@ func (db *DB) Merge(ctx context.Context, ratio float64) error {
 
 // mergeLook is how often the background looks whether a merge is due, if nothing that
 // makes one so happens meanwhile, and mergeBackoff the longest time it waits after
-// merges that failed.
+// merges that failed; fullBackoff, if the disk is full, where what is deleted in the next
+// moment may be what was missing.
 const (
 	mergeLook    = time.Second
 	mergeBackoff = time.Minute
+	fullBackoff  = 2 * time.Second
 )
 
 // mergeLoop merges when there is enough garbage, until the database is closed.
@@ -197,6 +199,9 @@ func (db *DB) mergeLoop() {
 			wait = mergeLook
 		} else {
 			wait = min(2*wait, mergeBackoff)
+			if db.isTight() {
+				wait = min(wait, fullBackoff)
+			}
 			db.opt.Logger.Warn("merge failed", "error", err, "retry", wait)
 		}
 		timer.Reset(wait)

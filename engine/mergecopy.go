@@ -66,7 +66,13 @@ func (m *merger) runGroups(todo []*dataFile) error {
 		if errors.Is(err, ErrNoSpace) && m.db.hasReserve() {
 			// Also if the log took the room that there was meanwhile.
 			m.fromReserve, m.done = true, done
-			if m.group, todo = m.db.takeGroup(append(m.group, todo...), m.db.reserveLeft()); len(m.group) > 0 {
+			if room, _, err = m.db.mergeRoom(); err != nil {
+				return err
+			}
+			// The new file has the room of RESERVE, and may grow beyond that.
+			most := m.db.reserveLeft() + max(room-m.db.slackBytes(), 0)
+			err = ErrNoSpace
+			if m.group, todo = m.db.takeGroup(append(m.group, todo...), most); len(m.group) > 0 {
 				err = m.runGroup()
 			}
 		}
@@ -369,6 +375,9 @@ func (m *merger) list() error {
 		return nil
 	}
 	db := m.db
+	if err := db.roomForEdit(); err != nil {
+		return err
+	}
 	e := &manifestEdit{}
 	for _, f := range m.outs {
 		e.add = append(e.add, f.meta)
@@ -388,6 +397,9 @@ func (m *merger) unlist() error {
 	db.merge.commitMu.Lock()
 	defer db.merge.commitMu.Unlock()
 	if err := db.Sync(); err != nil {
+		return err
+	}
+	if err := db.roomForEdit(); err != nil {
 		return err
 	}
 	e := &manifestEdit{}

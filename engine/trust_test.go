@@ -108,7 +108,7 @@ func (x *trusted) untilFull() int {
 	x.t.Helper()
 	synctest.Wait() // for RESERVE
 	x.m.mu.Lock()
-	x.m.capacity = 400 << 10
+	x.m.capacity = 4 << 20
 	x.m.mu.Unlock()
 	for n := range 100_000 {
 		err := x.db.Put(fmt.Appendf(nil, "k%05d", n), bytes.Repeat([]byte("v"), 500))
@@ -125,23 +125,23 @@ func (x *trusted) untilFull() int {
 
 func fullDisk(t *testing.T, policy SyncPolicy) {
 	t.Helper()
-	x := newTrusted(t, func(o *Options) { o.Sync, o.DataFileBytes = policy, 64<<10 })
+	x := newTrusted(t, func(o *Options) { o.Sync, o.DataFileBytes = policy, 512<<10 })
 	n := x.untilFull()
 	x.want(fmt.Sprintf("k%05d", n), "-")
 	x.want(fmt.Sprintf("k%05d", n-1), strings.Repeat("v", 500))
 	// Deleting still works, and so does the merge that gives the room back.
-	const deleted = 100
+	const deleted = 800
 	for i := range deleted {
 		if err := x.db.Delete(fmt.Appendf(nil, "k%05d", i)); err != nil {
 			t.Fatalf("delete %d of %d on a full disk: %v", i, deleted, err)
 		}
 	}
-	if err := x.db.Merge(context.Background(), 0.5); err != nil {
-		t.Fatalf("merge on a full disk: %v", err)
-	}
+	x.whenRoom("merge", func() error { return x.db.Merge(context.Background(), 0.5) })
 	time.Sleep(3 * time.Second)
 	for i := range deleted / 20 {
-		x.put(fmt.Sprintf("new%05d", i), strings.Repeat("w", 500))
+		x.whenRoom("put", func() error {
+			return x.db.Put(fmt.Appendf(nil, "new%05d", i), bytes.Repeat([]byte("w"), 500))
+		})
 	}
 	for _, mode := range []crashMode{crashKill, crashKept} {
 		x.crash(mode)
