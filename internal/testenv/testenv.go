@@ -3,11 +3,14 @@
 package testenv
 
 import (
+	"context"
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -75,25 +78,49 @@ func FreePort(tb testing.TB) int {
 	return 0
 }
 
-// Goroutines returns the stacks of the goroutines that run a package, named by its
-// import path, but for those of its tests.
-func Goroutines(pkg string) (stacks []string) {
-	buf := make([]byte, 4<<20)
-	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if strings.Contains(stack, pkg+".") && !strings.Contains(stack, "_test.go") {
-			stacks = append(stacks, stack)
+// LeavesNoGoroutine runs f and fails the test unless every goroutine of a package, named
+// by its import path, that f began, and that those began, comes to its end: all but
+// those whose stack shows a test. A goroutine that has said that it is done may need a
+// moment to be gone. f is given a function that counts what f has begun of whatever
+// package, whether it has run yet or not.
+func LeavesNoGoroutine(tb testing.TB, pkg string, f func(begun func() int)) {
+	tb.Helper()
+	// The goroutines of earlier tests, of which some may be about to end, have no such label.
+	name := strconv.FormatInt(watched.Add(1), 10)
+	pprof.Do(tb.Context(), pprof.Labels("watched", name), func(context.Context) {
+		f(func() int { n, _ := goroutines(tb, name, ""); return n })
+	})
+	n, stacks := goroutines(tb, name, pkg+".")
+	for deadline := time.Now().Add(time.Minute); n > 0; n, stacks = goroutines(tb, name, pkg+".") {
+		if time.Now().After(deadline) {
+			tb.Fatalf("%d goroutines are left:\n%s", n, strings.Join(stacks, "\n\n"))
 		}
+		runtime.Gosched()
 	}
-	return stacks
 }
 
-// WantGoroutines fails the test if there are more than n such goroutines and stay. One
-// that has said that it is done may need a moment to be gone.
-func WantGoroutines(tb testing.TB, pkg string, n int) {
+// watched numbers the calls of LeavesNoGoroutine.
+var watched atomic.Int64
+
+// goroutines counts the goroutines that have a label and whose stacks contain frame, and
+// returns their stacks: one for all that are the same.
+func goroutines(tb testing.TB, name, frame string) (n int, stacks []string) {
 	tb.Helper()
-	for deadline := time.Now().Add(time.Minute); len(Goroutines(pkg)) > n; runtime.Gosched() {
-		if time.Now().After(deadline) {
-			tb.Fatalf("goroutines of %s are left:\n%s", pkg, strings.Join(Goroutines(pkg), "\n\n"))
-		}
+	var text strings.Builder
+	if err := pprof.Lookup("goroutine").WriteTo(&text, 1); err != nil {
+		tb.Fatal(err)
 	}
+	label := fmt.Sprintf("%q:%q", "watched", name)
+	_, all, _ := strings.Cut(text.String(), "\n") // without the line that counts all of them
+	for stack := range strings.SplitSeq(all, "\n\n") {
+		if !strings.Contains(stack, label) || !strings.Contains(stack, frame) || strings.Contains(stack, "_test.go") {
+			continue
+		}
+		var same int
+		if _, err := fmt.Sscanf(stack, "%d @", &same); err != nil {
+			tb.Fatalf("%v in %s", err, stack)
+		}
+		n, stacks = n+same, append(stacks, stack)
+	}
+	return n, stacks
 }

@@ -1,6 +1,9 @@
 package testenv
 
-import "testing"
+import (
+	"sync"
+	"testing"
+)
 
 // TestFreePort: nobody gets a port that another test has, though nothing listens on it
 // yet. What holds it is the system's, so that a search that begins where the last one
@@ -26,4 +29,26 @@ func TestFreePort(t *testing.T) {
 	if n := FreePort(t); n != again {
 		t.Errorf("port %d: %d was not given back when its test had ended", n, again)
 	}
+}
+
+// TestLeavesNoGoroutine: what counts are the goroutines that were begun inside, by
+// whichever, run or not; those of others do not.
+func TestLeavesNoGoroutine(t *testing.T) {
+	var others, own sync.WaitGroup
+	others.Add(1)
+	go others.Wait()
+	LeavesNoGoroutine(t, "sync", func(begun func() int) {
+		if n := begun(); n != 0 {
+			t.Errorf("%d goroutines, before there is one", n)
+		}
+		own.Add(1)
+		for range 3 {
+			go own.Wait()
+		}
+		if n := begun(); n != 3 {
+			t.Errorf("%d goroutines, not 3", n)
+		}
+		own.Done()
+	})
+	others.Done()
 }
