@@ -10,9 +10,10 @@ import (
 // A full disk is known from what it refuses: that a write found no room is noted, and
 // until there is room for as much, which is tried twice a second, the disk counts as
 // full. From then on, until plenty is free, merges begin with as little garbage as at
-// the limit on disk use, and the active file, which could not be merged, is sealed if it is of some size. So what
-// is deleted gives its room back: its records are in sealed files, its tombstones in
-// the new active file, and a file to which nothing refers needs no room to be given up.
+// the limit on disk use, and the active file, which could not be merged, is sealed if it
+// is of some size. So what is deleted gives its room back: its records are in sealed
+// files, its tombstones in the new active file, and a file to which nothing refers needs
+// no room to be given up.
 //
 // The few kilobytes that such a step needs itself, and the room for deletes in the new
 // active file, are cut off RESERVE or, without one, off the room of the old file.
@@ -109,12 +110,7 @@ func (l *log) makeRoom(n int64) error {
 func (db *DB) slackBytes() int64 { return max(db.reserveSize()/32, 4<<10) }
 
 // roomForEdit makes sure that a merge can change the MANIFEST on a disk that is full.
-func (db *DB) roomForEdit() error {
-	if !db.isTight() {
-		return nil
-	}
-	return db.giveRoom(db.slackBytes())
-}
+func (db *DB) roomForEdit() error { return db.giveRoom(db.slackBytes()) }
 
 // giveRoom makes sure that n bytes are free, as far as there is room that can be given.
 func (db *DB) giveRoom(n int64) error {
@@ -133,7 +129,7 @@ func (db *DB) shrinkReserve(n int64) (done bool, err error) {
 	r := &db.merge.reserve
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.held || r.bytes-n < db.reserveSize()/2 {
+	if r.bytes-n < db.reserveSize()/2 {
 		return false, nil
 	}
 	f, err := db.opt.FS.Open(filepath.Join(db.dir, reserveName), false)

@@ -40,11 +40,12 @@ func (x *trusted) whenRoom(what string, do func() error) {
 
 const fullValueBytes = 4000
 
-// putUntilFull puts keys until the disk is full, and returns how many.
-func (x *trusted) putUntilFull() (n int) {
+// putUntilFull puts keys, from fullKey(0) on, with values of so many bytes until the
+// disk is full, and returns how many were acknowledged.
+func (x *trusted) putUntilFull(valueBytes int) (n int) {
 	x.t.Helper()
-	for ; n < 10_000; n++ {
-		err := x.db.Put(fullKey(n), bytes.Repeat([]byte("v"), fullValueBytes))
+	for ; n < 100_000; n++ {
+		err := x.db.Put(fullKey(n), bytes.Repeat([]byte("v"), valueBytes))
 		if errors.Is(err, ErrNoSpace) {
 			return n
 		}
@@ -94,7 +95,7 @@ func fullDiskComesBack(t *testing.T, extra int64, kept int) {
 	})
 	synctest.Wait() // for RESERVE
 	x.limitDisk(extra)
-	n := x.putUntilFull()
+	n := x.putUntilFull(fullValueBytes)
 	for range 500 {
 		if err := x.db.Put([]byte("refused"), make([]byte, 3*fullValueBytes)); !errors.Is(err, ErrNoSpace) {
 			t.Fatalf("put on a full disk: %v", err)
@@ -147,7 +148,7 @@ func TestFullDiskMergeByHand(t *testing.T) {
 				x := newTrusted(t, func(o *Options) { o.Sync, o.DataFileBytes = SyncEverySecond, 1<<20 })
 				synctest.Wait() // for RESERVE
 				x.limitDisk(0)
-				n := x.putUntilFull()
+				n := x.putUntilFull(fullValueBytes)
 				x.deleteFull(0, n/10)
 				if err := x.db.Merge(context.Background(), 0); !errors.Is(err, ErrNoSpace) || !strings.Contains(err.Error(), "what is live of the least") {
 					t.Errorf("a merge of what is mostly live, on a full disk: %v", err)

@@ -86,7 +86,7 @@ func testDiskLimit(t *testing.T, noPreallocate bool) {
 func TestDiskLimitCountsClaims(t *testing.T) {
 	db := mustOpen(t, t.TempDir(), Options{DataFileBytes: 64 << 20, MergeDeadBytes: -1, ScrubInterval: -1})
 	defer mustClose(t, db)
-	waitFor(t, "RESERVE is made", db.hasReserve)
+	waitFor(t, "RESERVE is made", func() bool { return db.reserveLeft() > 0 })
 	db.SetMaxDisk(db.DiskUsed() + 24<<20)
 	d := &db.disk
 	if to, err := d.room(0, 1<<20, 16<<20, false); to != 16<<20 || err != nil {
@@ -103,7 +103,7 @@ func TestDiskLimitCountsClaims(t *testing.T) {
 	d.settle(1<<20, 0)
 	r := &db.merge.reserve
 	r.mu.Lock()
-	r.held = false
+	r.bytes = 0
 	r.mu.Unlock()
 	if err := db.opt.FS.Remove(filepath.Join(db.dir, reserveName)); err != nil {
 		t.Fatal(err)
@@ -275,13 +275,17 @@ func TestDiskLimitSkipsHints(t *testing.T) {
 	db := mustOpen(t, dir, opt)
 	db.keepReserve()
 	const files = 3
-	for n := range files {
-		db.SetMaxDisk(0)
+	put := func(file int) {
+		t.Helper()
 		for i := range 2000 {
-			if err := db.Put(fmt.Appendf(nil, "key:%d:%06d", n, i), []byte("a value that is not inline")); err != nil {
+			if err := db.Put(fmt.Appendf(nil, "key:%d:%06d", file, i), []byte("a value that is not inline")); err != nil {
 				t.Fatal(err)
 			}
 		}
+	}
+	for n := range files {
+		db.SetMaxDisk(0)
+		put(n)
 		db.disk.look(0)
 		db.SetMaxDisk(db.DiskUsed() + 2000)
 		if err := db.rotateAndSeal(); err != nil {
@@ -307,11 +311,7 @@ func TestDiskLimitSkipsHints(t *testing.T) {
 		return err == nil && len(names) >= files
 	})
 	// A merge of what is all dead makes the room for the hint file of what is not.
-	for i := range 2000 {
-		if err := db.Put(fmt.Appendf(nil, "key:%d:%06d", files, i), []byte("a value that is not inline")); err != nil {
-			t.Fatal(err)
-		}
-	}
+	put(files)
 	for i := range 2000 {
 		if err := db.Delete(fmt.Appendf(nil, "key:0:%06d", i)); err != nil {
 			t.Fatal(err)
@@ -357,7 +357,7 @@ func TestMergeWithoutRoom(t *testing.T) {
 	// From here on not one file's worth is free, and there is no RESERVE.
 	r := &x.db.merge.reserve
 	r.mu.Lock()
-	r.held = false
+	r.bytes = 0
 	r.mu.Unlock()
 	if err := removeIfExists(x.m, filepath.Join(crashDir, reserveName)); err != nil {
 		t.Fatal(err)

@@ -75,18 +75,20 @@ func (w *hintWriter) writeBuffer() error {
 }
 
 // makeHint makes the hint file of an immutable file, if it can: without one the next
-// Open reads the data file instead, so a failure is but a line in the log. That the
-// limit on disk use leaves no room is said once; fillHints makes up for it.
+// Open reads the data file instead, so a failure is but a line in the log. That there is
+// no room, on the disk or below the limit on its use, is said once; fillHints makes up
+// for it.
 func (db *DB) makeHint(f *dataFile) {
 	err := db.writeHint(f)
 	f.hintless.Store(err != nil)
+	noRoom := errors.Is(err, ErrDiskLimit) || errors.Is(err, ErrNoSpace) || isNoSpace(err)
 	switch {
 	case err == nil:
-	case !errors.Is(err, ErrDiskLimit):
+	case !noRoom:
 		db.opt.Logger.Warn("write a hint file", "file", f.name(), "error", err)
 	case !db.disk.hintless.Swap(true):
-		db.opt.Logger.Warn("the limit on disk use leaves no room for hint files; a start reads data files instead, which takes longer",
-			"file", f.name())
+		db.opt.Logger.Warn("there is no room for hint files; a start reads data files instead, which takes longer",
+			"file", f.name(), "error", err)
 	}
 }
 

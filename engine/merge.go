@@ -247,7 +247,7 @@ func (db *DB) mergeFiles(ctx context.Context, choose func() mergeChoice) error {
 	if len(todo) == 0 {
 		return nil
 	}
-	if err := db.giveRoom(db.slackBytes()); err != nil {
+	if err := db.roomForEdit(); err != nil {
 		return errorf("engine: merge: %w", err)
 	}
 	m := &merger{db: db, ctx: ctx, started: time.Now(), apart: choice.apart}

@@ -63,7 +63,7 @@ func (m *merger) runGroups(todo []*dataFile) error {
 		if len(m.group) > 0 {
 			err = m.runGroup()
 		}
-		if errors.Is(err, ErrNoSpace) && m.db.hasReserve() {
+		if errors.Is(err, ErrNoSpace) && m.db.reserveLeft() > 0 {
 			// Also if the log took the room that there was meanwhile.
 			m.fromReserve, m.done = true, done
 			if room, _, err = m.db.mergeRoom(); err != nil {

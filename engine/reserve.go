@@ -20,28 +20,26 @@ const (
 // mergeReserve is the state of RESERVE.
 type mergeReserve struct {
 	mu    sync.Mutex // guards following
-	held  bool
-	bytes int64 // its length, if it is held: less than reserveSize if room was cut off it
+	bytes int64      // its length, 0 if there is none: less than reserveSize if room was cut off it
 }
 
 func (db *DB) reserveSize() int64 { return min(mergeReserveBytes, db.opt.DataFileBytes/4) }
 
 // keepReserve makes RESERVE if there is none, or a shorter one, and the disk has plenty
-// of room.
-// Without it only a merge on a full disk is more likely to fail, so an error is
+// of room. Without it only a merge on a full disk is more likely to fail, so an error is
 // but a line in the log.
 func (db *DB) keepReserve() {
 	r := &db.merge.reserve
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.held && r.bytes == db.reserveSize() {
+	if r.bytes == db.reserveSize() {
 		return
 	}
 	bytes, err := db.makeReserve()
 	if err != nil && !isNoSpace(err) {
 		db.opt.Logger.Warn("reserve room for merges", "error", err)
 	}
-	r.held, r.bytes = bytes > 0, bytes
+	r.bytes = bytes
 }
 
 // makeReserve returns how long RESERVE is; 0: there is none.
@@ -126,15 +124,7 @@ func (db *DB) roomToOpen(tails []logTail) error {
 	return removeIfExists(db.opt.FS, name)
 }
 
-// hasReserve reports whether there is a RESERVE.
-func (db *DB) hasReserve() bool {
-	r := &db.merge.reserve
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.held
-}
-
-// reserveLeft returns the length of RESERVE.
+// reserveLeft returns the length of RESERVE, 0 if there is none.
 func (db *DB) reserveLeft() int64 {
 	r := &db.merge.reserve
 	r.mu.Lock()
@@ -149,7 +139,7 @@ func (db *DB) createFromReserve(number uint32) (*dataFile, error) {
 	r := &db.merge.reserve
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.held = false
+	r.bytes = 0
 	fs, name := db.opt.FS, filepath.Join(db.dir, dataFileName(number))
 	if err := fs.Rename(filepath.Join(db.dir, reserveName), name); err != nil {
 		return nil, err

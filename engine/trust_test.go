@@ -102,25 +102,15 @@ func TestB19FullDiskRefusesWritesAndGoesOnByItself(t *testing.T) {
 	}
 }
 
-// untilFull puts keys k00000.. of 500 bytes until the disk is full, and returns
-// how many it acknowledged.
+// untilFull makes the disk one of 4 MiB, puts values of 500 bytes until it is full, and
+// returns how many were acknowledged.
 func (x *trusted) untilFull() int {
 	x.t.Helper()
 	synctest.Wait() // for RESERVE
 	x.m.mu.Lock()
 	x.m.capacity = 4 << 20
 	x.m.mu.Unlock()
-	for n := range 100_000 {
-		err := x.db.Put(fmt.Appendf(nil, "k%05d", n), bytes.Repeat([]byte("v"), 500))
-		if errors.Is(err, ErrNoSpace) {
-			return n
-		}
-		if err != nil {
-			x.t.Fatalf("put %d: %v, want ErrNoSpace in the end", n, err)
-		}
-	}
-	x.t.Fatal("the disk was never full")
-	return 0
+	return x.putUntilFull(500)
 }
 
 func fullDisk(t *testing.T, policy SyncPolicy) {

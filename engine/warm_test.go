@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+
+	"bitkv/internal/testenv"
 )
 
 // warmTestKeys returns keys that take every way through a tree: some that are put
@@ -49,7 +51,7 @@ func TestWarm(t *testing.T) {
 				db.Warm(0, keys[:n], n%2 == 0, nil)
 			}
 			db.Warm(1, keys, true, nil)
-			if got := allocations(func() { db.Warm(0, keys, true, nil) }); got != 0 {
+			if got := testenv.Allocations(func() { db.Warm(0, keys, true, nil) }); got != 0 {
 				t.Errorf("%v allocations, want 0", got)
 			}
 			if got := db.Len(0); got != len(there) {
@@ -223,7 +225,7 @@ func TestWarmElements(t *testing.T) {
 			t.Fatal(err)
 		}
 		db.WarmElements(0, none, subkeys)
-		if got := allocations(func() { db.WarmElements(0, key, subkeys) }); got != 0 {
+		if got := testenv.Allocations(func() { db.WarmElements(0, key, subkeys) }); got != 0 {
 			t.Errorf("%v allocations, want 0", got)
 		}
 		if got := c.Len(); got != leastWarmElements {

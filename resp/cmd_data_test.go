@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"bitkv/internal/testenv"
 	"bitkv/types"
 )
 
@@ -249,7 +250,7 @@ func TestAllocations(t *testing.T) {
 	for _, line := range []string{"get key", "GET nokey", "strlen key", "exists key", "ttl key", "getrange key 1 5", "mget key nokey key"} {
 		args := words(line)
 		c.do(args)
-		if n := allocations(func() { c.do(args) }); n != 0 {
+		if n := testenv.Allocations(func() { c.do(args) }); n != 0 {
 			t.Errorf("%s allocates %v times", line, n)
 		}
 	}

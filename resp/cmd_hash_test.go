@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"bitkv/internal/testenv"
 )
 
 // TestHashAllocations: reading a hash of either form allocates nothing.
@@ -20,7 +22,7 @@ func TestHashAllocations(t *testing.T) {
 	} {
 		args := words(line)
 		c.do(args)
-		if n := allocations(func() { c.do(args) }); n != 0 {
+		if n := testenv.Allocations(func() { c.do(args) }); n != 0 {
 			t.Errorf("%s allocates %v times", line, n)
 		}
 	}

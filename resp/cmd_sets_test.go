@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"bitkv/internal/testenv"
 )
 
 // TestSetAllocations: commands of one set of either form allocate nothing, once
@@ -30,7 +32,7 @@ func TestSetAllocations(t *testing.T) {
 			for line := range strings.SplitSeq(strings.ReplaceAll(lines, "new", "new"+suffix), "|") {
 				commands = append(commands, words(line))
 			}
-			least = min(least, allocations(func() {
+			least = min(least, testenv.Allocations(func() {
 				for _, args := range commands {
 					c.do(args)
 				}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"testing"
+
+	"bitkv/internal/testenv"
 )
 
 // TestZSetAllocations: reading a sorted set of either form, and changing a score
@@ -22,7 +24,7 @@ func TestZSetAllocations(t *testing.T) {
 	} {
 		args := words(line)
 		c.do(args)
-		if n := allocations(func() { c.do(args) }); n != 0 && !underRace {
+		if n := testenv.Allocations(func() { c.do(args) }); n != 0 && !underRace {
 			t.Errorf("%s allocates %v times", line, n)
 		}
 	}
