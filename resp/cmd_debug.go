@@ -291,8 +291,8 @@ func populateKey(tx *types.Tx, prefix []byte, i int64, size int) error {
 }
 
 func debugPackedThreshold(c *client, args [][]byte) {
-	n, ok := parseMemory(string(args[2]))
-	if !ok || n > 4<<30 {
+	n, err := parseMemory(string(args[2]))
+	if err != nil || n > 4<<30 {
 		c.err(errPackedThreshold)
 		return
 	}

@@ -203,6 +203,7 @@ func (c *Config) set(pairs []Setting, mode setMode) error {
 	old := c.Load()
 	changed := old.clone()
 	for i, d := range rows {
+		name := strings.ToLower(pairs[i].Name) // may be an alias, which an error then speaks of
 		words := []string{pairs[i].Value}
 		if d.has(manyWords) && pairs[i].Value != "" {
 			words = strings.Split(pairs[i].Value, " ")
@@ -213,14 +214,14 @@ func (c *Config) set(pairs []Setting, mode setMode) error {
 		}
 		v, err := d.kind.parse(words, previous)
 		if err != nil {
-			return &settingError{d.name, err.Error()}
+			return &settingError{name, err.Error()}
 		}
 		d.access.store(changed, v)
 		if d.has(startOnly) && d.format(changed) != d.format(old) {
-			return &settingError{d.name, "can't set immutable config"}
+			return &settingError{name, "can't set immutable config"}
 		}
 		if err := d.refusal(changed); err != nil {
-			return &settingError{d.name, err.Error()}
+			return &settingError{name, err.Error()}
 		}
 	}
 	changed.normalise()
@@ -248,8 +249,9 @@ func (c *Config) idleWarnings(pairs []Setting) (warnings []string) {
 // as in Redis.
 func checkSettable(pairs []Setting, mode setMode) ([]*directive, error) {
 	rows := make([]*directive, 0, len(pairs))
+	names := make(map[string]bool, len(pairs)) // an alias is another parameter, as in Redis
 	for _, p := range pairs {
-		d := findDirective(p.Name)
+		d, name := findDirective(p.Name), strings.ToLower(p.Name)
 		switch {
 		case d == nil:
 			return nil, &unknownDirectiveError{p.Name}
@@ -259,10 +261,10 @@ func checkSettable(pairs []Setting, mode setMode) ([]*directive, error) {
 			return nil, &settingError{p.Name, "can't set immutable config"}
 		case d.has(denyLoading) && mode.loading:
 			return nil, errConfigLoading
-		case slices.Contains(rows, d):
+		case names[name]:
 			return nil, &settingError{p.Name, "duplicate parameter"}
 		}
-		rows = append(rows, d)
+		rows, names[name] = append(rows, d), true
 	}
 	return rows, nil
 }

@@ -35,8 +35,13 @@ var (
 	anyBytes = memoryKind{0, maxInt, false}
 )
 
-// titleTemplate refuses a process title with variables that do not exist.
+// titleTemplate refuses a process title that is empty or has variables that do not
+// exist.
 func titleTemplate(s string) error {
+	bad := errors.New("template format is invalid or contains unknown variables")
+	if s == "" {
+		return bad
+	}
 	for {
 		_, rest, open := strings.Cut(s, "{")
 		if !open {
@@ -49,10 +54,22 @@ func titleTemplate(s string) error {
 			closed = false
 		}
 		if !closed {
-			return errors.New("template format is invalid or contains unknown variables")
+			return bad
 		}
 		s = after
 	}
+}
+
+// hostName refuses what could not be the name of a host.
+func hostName(s string) error {
+	if len(s) >= 256 {
+		return badValue("Hostnames must be less than 256 characters")
+	}
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-."
+	if strings.Trim(s, letters) != "" {
+		return badValue("Hostnames may only contain alphanumeric characters, hyphens or dots")
+	}
+	return nil
 }
 
 var inertDirectives = concat(snapshotRows, replicationRows, clusterRows, tlsRows, otherRows)
@@ -69,7 +86,7 @@ var snapshotRows = []directive{
 	kept("dbfilename", stringKind{check: plainName("dbfilename can't be a path, just a filename")},
 		"dump.rdb", noRDB, protected),
 	kept("rdbcompression", anyBool, "yes", noRDB, 0),
-	kept("rdbchecksum", anyBool, "yes", noRDB+" Every record of the log has a checksum.", 0),
+	kept("rdbchecksum", anyBool, "yes", noRDB+" Every record of the log has a checksum.", immutable),
 	kept("rdb-del-sync-files", anyBool, "no", noRDB, 0),
 	kept("rdb-save-incremental-fsync", anyBool, "yes", noRDB, 0),
 	kept("rdb-key-save-delay", intKind{math.MinInt32, maxInt32}, "0", noRDB, hidden),
@@ -130,7 +147,7 @@ var clusterRows = []directive{
 	kept("cluster-allow-pubsubshard-when-down", anyBool, "yes", noCluster, 0),
 	kept("cluster-allow-replica-migration", anyBool, "yes", noCluster, 0),
 	kept("cluster-announce-ip", anyText, "", noCluster, 0),
-	kept("cluster-announce-hostname", anyText, "", noCluster, 0),
+	kept("cluster-announce-hostname", stringKind{check: hostName}, "", noCluster, 0),
 	kept("cluster-announce-human-nodename", anyText, "", noCluster, 0),
 	kept("cluster-announce-port", aPort, "0", noCluster, 0),
 	kept("cluster-announce-bus-port", aPort, "0", noCluster, 0),

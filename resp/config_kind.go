@@ -105,9 +105,13 @@ func (k intKind) parse(words []string, _ any) (any, error) {
 
 func checkBounds(n, low, high int64) (any, error) {
 	if n < low || n > high {
-		return nil, fmt.Errorf("argument must be between %d and %d inclusive", low, high)
+		return nil, boundsError(low, high)
 	}
 	return n, nil
+}
+
+func boundsError(low, high int64) error {
+	return fmt.Errorf("argument must be between %d and %d inclusive", low, high)
 }
 
 func (intKind) format(v any) string { return strconv.FormatInt(v.(int64), 10) }
@@ -166,11 +170,13 @@ func (k memoryKind) parse(words []string, _ any) (any, error) {
 		}
 		return -n, nil
 	}
-	n, ok := parseMemory(w)
+	n, err := parseMemory(w)
 	switch {
-	case !ok && k.percent:
+	case err != nil && k.percent:
 		return nil, errors.New("argument must be a memory or percent value")
-	case !ok:
+	case errors.Is(err, errMemoryRange):
+		return nil, boundsError(k.min, k.max)
+	case err != nil:
 		return nil, errors.New("argument must be a memory value")
 	}
 	return checkBounds(n, k.min, k.max)
@@ -206,22 +212,30 @@ var memoryUnits = map[string]int64{
 	"g": 1000 * 1000 * 1000, "gb": 1 << 30,
 }
 
+var (
+	errMemorySyntax = errors.New("not a number of bytes")
+	errMemoryRange  = errors.New("more bytes than can be counted")
+)
+
 // parseMemory reads a number of bytes with a unit of redis.conf. No digits at
-// all are 0, as in Redis.
-func parseMemory(w string) (int64, bool) {
+// all are 0, as in Redis. The error is errMemorySyntax or errMemoryRange.
+func parseMemory(w string) (int64, error) {
 	digits := strings.TrimRightFunc(w, func(r rune) bool { return r < '0' || r > '9' })
 	unit, ok := memoryUnits[strings.ToLower(w[len(digits):])]
 	switch {
 	case !ok || digits != "" && (digits[0] == '+' || digits[0] == '-'):
-		return 0, false
+		return 0, errMemorySyntax
 	case digits == "":
-		return 0, true
+		return 0, nil
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || n > math.MaxInt64/unit {
-		return 0, false
+	switch {
+	case errors.Is(err, strconv.ErrSyntax):
+		return 0, errMemorySyntax
+	case err != nil || n > math.MaxInt64/unit:
+		return 0, errMemoryRange
 	}
-	return n * unit, true
+	return n * unit, nil
 }
 
 // formatMemory writes bytes with the largest unit that loses nothing.

@@ -2,7 +2,6 @@ package resp
 
 import (
 	"fmt"
-	"math"
 	"net"
 	"slices"
 	"strconv"
@@ -106,10 +105,10 @@ func (outputKind) parse(words []string, old any) (any, error) {
 		if class < 0 {
 			return nil, badValue("Invalid client class specified in buffer limit configuration.")
 		}
-		hard, ok1 := parseMemory(words[1])
-		soft, ok2 := parseMemory(words[2])
+		hard, errHard := parseMemory(words[1])
+		soft, errSoft := parseMemory(words[2])
 		seconds, err := strconv.ParseInt(words[3], 10, 32)
-		if !ok1 || !ok2 || err != nil || seconds < 0 {
+		if errHard != nil || errSoft != nil || err != nil || seconds < 0 {
 			return nil, badValue("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
 		}
 		limits[class] = OutputLimit{hard, soft, seconds}
@@ -145,8 +144,8 @@ func (percentilesKind) parse(words []string, _ any) (any, error) {
 		return list, nil
 	}
 	for _, w := range words {
-		p, err := strconv.ParseFloat(w, 64)
-		if err != nil || math.IsNaN(p) || strings.Contains(w, "_") { // Go's syntax, not C's
+		p, ok := parseFloat([]byte(w))
+		if !ok {
 			return nil, badValue("Invalid latency-tracking-info-percentiles parameters")
 		}
 		if p < 0 || p > 100 {
