@@ -40,6 +40,9 @@ import (
 //	!silent                   shows <silent> if nothing comes for a moment
 //	!eof                      reads until the server closes and shows <closed>
 //	!until :0 EXISTS k        repeats a command until its reply is that one line
+//	!info clients blocked_clients:1  asks INFO until the section has the line
+//	!late 200                 reads a reply, which must not come earlier than 200 ms
+//	                          after the block has begun
 //	!close                    closes the connection
 //	!pipe                     the commands that follow in this block are sent at once
 //
@@ -51,6 +54,11 @@ import (
 //	!sort                     the lines of the block's replies are shown sorted
 //	!mask "regexp" "with"     is applied to the replies of the block (of the file)
 //	!ours REASON              the oracle does not know this or differs: see REASON
+//
+// Seconds that pass between two commands, of a time to live and of idleness, are
+// allowed for: see sameTimes. Nothing else in a transcript may depend on how soon a
+// command follows another one. What waits is seen to wait by !info: a server may take
+// commands of several connections in another order than they were sent in.
 var update = flag.Bool("update", false, "rewrite the transcripts from the oracle")
 
 // block is one set of commands and the replies to them.
@@ -123,13 +131,60 @@ func TestTranscripts(t *testing.T) {
 func (tr *transcript) check(t *testing.T, k kind, proto int) {
 	t.Helper()
 	p := tr.player(t, k, proto)
+	began := time.Now()
 	for _, b := range tr.blocks {
-		got := p.play(b)
-		if strings.Join(got, "\n") != strings.Join(b.want[proto], "\n") {
-			tr.report(t, b, strings.Join(got, "\n"), b.want[proto])
+		got, want := p.play(b), b.want[proto]
+		if !slices.Equal(got, want) && !b.sameTimes(got, want, time.Since(began)) {
+			tr.report(t, b, strings.Join(got, "\n"), want)
 		}
 	}
 	p.srv.alive(t)
+}
+
+// sameTimes reports whether replies differ in seconds alone that may have passed
+// between two commands: those left to a key or a field, and those for which a key has
+// been idle. passed is how long the transcript has been running.
+func (b *block) sameTimes(got, want []string, passed time.Duration) bool {
+	if b.sort {
+		return false
+	}
+	slack := int64(passed/time.Second) + 1
+	for _, s := range b.steps {
+		for range s.replies() {
+			g, w := replyLines(got), replyLines(want)
+			if g != w || !s.sameTimes(got[:g], want[:w], slack) {
+				return false
+			}
+			got, want = got[g:], want[w:]
+		}
+	}
+	return slices.Equal(got, want)
+}
+
+// sameTimes is that for the lines of one reply; slack is in seconds.
+func (s step) sameTimes(got, want []string, slack int64) bool {
+	if slices.Equal(got, want) {
+		return true
+	}
+	if s.op != "" {
+		return false
+	}
+	command := strings.ToUpper(s.args[0])
+	idle := command == "OBJECT" && len(s.args) > 1 && strings.EqualFold(s.args[1], "IDLETIME")
+	if command != "TTL" && command != "HTTL" && !idle {
+		return false
+	}
+	for i := range got {
+		g, err1 := strconv.ParseInt(strings.TrimPrefix(got[i], ":"), 10, 64)
+		w, err2 := strconv.ParseInt(strings.TrimPrefix(want[i], ":"), 10, 64)
+		if idle {
+			g, w = w, g
+		}
+		if got[i] != want[i] && (err1 != nil || err2 != nil || g < 0 || g > w || w-g > slack) {
+			return false
+		}
+	}
+	return true
 }
 
 // report prints the differences of one block, command by command as far as the
@@ -157,7 +212,7 @@ func (tr *transcript) report(t *testing.T, b *block, got string, want []string) 
 // replies returns how many replies a step shows.
 func (s step) replies() int {
 	switch s.op {
-	case "", "silent", "eof", "until":
+	case "", "silent", "eof", "until", "late":
 		return 1
 	case "read":
 		n, err := strconv.Atoi(s.args[0])
@@ -253,6 +308,7 @@ type player struct {
 	srv   *server
 	proto int
 	conns map[string]*wire
+	began time.Time // when the block did
 }
 
 func (tr *transcript) player(t *testing.T, k kind, proto int) *player {
@@ -279,6 +335,7 @@ func (p *player) conn(name string) *wire {
 // them, masked.
 func (p *player) play(b *block) []string {
 	var lines []string
+	p.began = time.Now()
 	if b.pipe {
 		p.sendAll(b)
 	}
@@ -296,7 +353,7 @@ func (p *player) play(b *block) []string {
 		return nil
 	}
 	text := strings.Join(lines, "\n")
-	for _, m := range append(b.masks, p.tr.masks...) {
+	for _, m := range slices.Concat(b.masks, p.tr.masks) {
 		text = m.re.ReplaceAllString(text, m.with)
 	}
 	lines = strings.Split(text, "\n")
@@ -347,6 +404,10 @@ func (p *player) step(s step, w *wire) string {
 		return strings.TrimPrefix(escapeReply(data)+"\n<closed>", "\n")
 	case "until":
 		return p.until(s, w)
+	case "info":
+		p.info(s, w)
+	case "late":
+		return p.late(s, w)
 	case "close":
 		w.close()
 		delete(p.conns, s.conn)
@@ -408,6 +469,36 @@ func (p *player) until(s step, w *wire) string {
 		}
 		<-tick.C
 	}
+}
+
+// info repeats INFO of the section args[0] until it has the line args[1].
+func (p *player) info(s step, w *wire) {
+	var got value
+	deadline := time.Now().Add(replyTimeout)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(got.text, "\r\n"+s.args[1]+"\r\n") {
+		if time.Now().After(deadline) {
+			p.t.Errorf("%s:%d: not within %v: %q in\n%s", p.tr.path, s.line, replyTimeout, s.args[1], got.text)
+			return
+		}
+		<-tick.C
+		var err error
+		if got, err = w.do("INFO", s.args[0]); err != nil {
+			p.t.Fatalf("%s:%d: INFO: %q, %v", p.tr.path, s.line, got.raw, err)
+		}
+	}
+}
+
+// late reads a reply and shows it behind a remark if it has come too early.
+func (p *player) late(s step, w *wire) string {
+	ms, err := strconv.Atoi(s.args[0])
+	p.must(s, err)
+	reply := p.reply(w)
+	if took := time.Since(p.began); took < time.Duration(ms)*time.Millisecond {
+		return fmt.Sprintf("<after %v>\n%s", took, reply)
+	}
+	return reply
 }
 
 // escapeReply returns reply bytes as lines of a transcript. It is injective: a
@@ -558,6 +649,16 @@ func (tr *transcript) directive(b *block, s step) error {
 	case "until":
 		if len(s.args) < 2 {
 			return errors.New("!until needs a reply and a command")
+		}
+		b.steps = append(b.steps, s)
+	case "info":
+		if len(s.args) != 2 {
+			return errors.New("!info needs a section and a line")
+		}
+		b.steps = append(b.steps, s)
+	case "late":
+		if len(s.args) != 1 {
+			return errors.New("!late needs milliseconds")
 		}
 		b.steps = append(b.steps, s)
 	default:
