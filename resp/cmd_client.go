@@ -80,7 +80,7 @@ func cmdClientList(c *client, args [][]byte) {
 	}
 	var list []byte
 	c.srv.eachClient(func(other *client) bool {
-		if keep(other) {
+		if keep(other) && !other.has(clientCloseASAP) { // killed: in Redis it is gone
 			list = other.appendInfo(list)
 		}
 		return true
@@ -97,7 +97,7 @@ func (c *client) listIDs(ids [][]byte) {
 			c.err(errClientID)
 			return
 		}
-		if other := c.srv.clients.get(id); other != nil {
+		if other := c.srv.clients.get(id); other != nil && !other.has(clientCloseASAP) {
 			list = other.appendInfo(list)
 		}
 	}

@@ -85,6 +85,7 @@ func (f *killFilter) parse(option, value []byte) string {
 // matches reports whether the filter kills a client, but for skipMe.
 func (f *killFilter) matches(c *client) bool {
 	switch {
+	case c.has(clientCloseASAP): // killed before, and as good as gone
 	case f.id != 0 && c.id != f.id:
 	case !f.kind.matches(c):
 	case f.addr != nil && c.addr != *f.addr:
