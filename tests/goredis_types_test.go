@@ -86,7 +86,7 @@ func goRedisBlocking(t *testing.T, c, waiter *redis.Client) {
 	t.Helper()
 	ctx := t.Context()
 	popped := make(chan *redis.StringSliceCmd, 1)
-	go func() { popped <- waiter.BLPop(ctx, time.Minute, "q1", "q2") }()
+	go func() { popped <- waiter.BLPop(ctx, 10*time.Minute, "q1", "q2") }()
 	eventually(t, "a client waits", func() bool {
 		return strings.Contains(c.Info(ctx, "clients").Val(), "\r\nblocked_clients:1\r\n")
 	})

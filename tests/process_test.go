@@ -219,7 +219,7 @@ func TestTools(t *testing.T) {
 		}
 		return out
 	}
-	tool(0, "healthcheck", "--port", strconv.Itoa(s.port))
+	tool(0, "healthcheck", "--port", strconv.Itoa(s.port), "--timeout", replyTimeout.String())
 	tool(1, "merge", dir) // in use
 	stop(t, s)
 	tool(1, "healthcheck", "--port", strconv.Itoa(s.port))

@@ -316,7 +316,11 @@ func (s *server) wire(t *testing.T) *wire {
 // client returns a go-redis client, closed when the test ends.
 func (s *server) client(t *testing.T, protocol int) *redis.Client {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: s.addr, Protocol: protocol, MaxRetries: -1})
+	c := redis.NewClient(&redis.Options{
+		Addr: s.addr, Protocol: protocol, MaxRetries: -1,
+		// Its own limits are seconds, which a busy machine may take.
+		DialTimeout: replyTimeout, ReadTimeout: replyTimeout, WriteTimeout: replyTimeout, PoolTimeout: replyTimeout,
+	})
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Errorf("closing the client: %v", err)

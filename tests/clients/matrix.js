@@ -24,9 +24,9 @@ async function refused(what, text, promise) {
 }
 
 async function until(what, holds) {
-  const deadline = Date.now() + 10000;
+  const deadline = Date.now() + 60000;
   while (!(await holds())) {
-    assert.ok(Date.now() < deadline, `${what}: not within 10 s`);
+    assert.ok(Date.now() < deadline, `${what}: not within 60 s`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   steps++;
@@ -39,9 +39,9 @@ async function all(stream) {
 }
 
 async function strings(r) {
-  same('SET EX', await r.set('s', 'v', 'EX', 100), 'OK');
+  same('SET EX', await r.set('s', 'v', 'EX', 1000), 'OK');
   const ttl = await r.ttl('s');
-  same('TTL', ttl > 90 && ttl <= 100, true);
+  same('TTL', ttl > 900 && ttl <= 1000, true);
   same('SET NX', await r.set('s', 'w', 'NX'), null);
   same('SET GET KEEPTTL', await r.set('s', 'w', 'KEEPTTL', 'GET'), 'v');
   same('PERSIST', await r.persist('s'), 1);
@@ -80,7 +80,7 @@ async function lists(r) {
 
 async function blocking(r) {
   const waiter = r.duplicate();
-  const popped = waiter.blpop('q1', 'q2', 20);
+  const popped = waiter.blpop('q1', 'q2', 600);
   await until('a client waits', async () => /\r\nblocked_clients:1\r\n/.test(await r.info('clients')));
   same('RPUSH to who waits', await r.rpush('q2', 'served'), 1);
   same('BLPOP', await popped, ['q2', 'served']);

@@ -33,12 +33,12 @@ def refused(what, text, call):
 
 
 def strings(r):
-    same("SET EX", r.set("s", "v", ex=100), True)
-    same("TTL", 90 < r.ttl("s") <= 100, True)
+    same("SET EX", r.set("s", "v", ex=1000), True)
+    same("TTL", 900 < r.ttl("s") <= 1000, True)
     same("GET", r.get("s"), b"v")
     same("SET NX", r.set("s", "w", nx=True), None)
     same("SET GET KEEPTTL", r.set("s", "w", get=True, keepttl=True), b"v")
-    same("PTTL", r.pttl("s") > 90_000, True)
+    same("PTTL", r.pttl("s") > 900_000, True)
     same("PERSIST", r.persist("s"), True)
     same("TTL of none", r.ttl("s"), -1)
     same("GET of none", r.get("none"), None)
@@ -57,11 +57,11 @@ def strings(r):
 
 
 def until(what, holds):
-    """Poll until holds() does; fail after ten seconds."""
-    deadline = time.monotonic() + 10
+    """Poll until holds() does; fail after a minute."""
+    deadline = time.monotonic() + 60
     while not holds():
         if time.monotonic() > deadline:
-            sys.exit(f"{what}: not within 10 s")
+            sys.exit(f"{what}: not within 60 s")
         time.sleep(0.005)
     same(what, True, True)
 
@@ -94,12 +94,12 @@ def lists(r):
 def blocking(r):
     got = []
     waiter = threading.Thread(
-        target=lambda: got.append(redis.Redis(host="127.0.0.1", port=PORT).blpop(["q1", "q2"], 20)), daemon=True
+        target=lambda: got.append(redis.Redis(host="127.0.0.1", port=PORT).blpop(["q1", "q2"], 600)), daemon=True
     )
     waiter.start()
     until("a client waits", lambda: r.info("clients")["blocked_clients"] == 1)
     same("RPUSH to who waits", r.rpush("q2", "served"), 1)
-    waiter.join(20)
+    waiter.join(60)
     same("BLPOP", got, [(b"q2", b"served")])
     same("the element went to who waited", r.exists("q2"), 0)
     same("BLPOP in vain", r.blpop("q1", 0.01), None)
@@ -184,8 +184,8 @@ def scans(r):
 def dumps(r):
     for key in (BINARY, "n", "l2", "h", "set3", "z", "big:h", "big:s", "big:z", "hll"):
         payload = r.dump(key)
-        same(f"RESTORE of {key!r}", r.restore("copy", 50_000, payload, replace=True), b"OK")
-        same(f"DUMP of the copy of {key!r}", (r.type("copy"), r.pttl("copy") > 40_000), (r.type(key), True))
+        same(f"RESTORE of {key!r}", r.restore("copy", 500_000, payload, replace=True), b"OK")
+        same(f"DUMP of the copy of {key!r}", (r.type("copy"), r.pttl("copy") > 400_000), (r.type(key), True))
     same("a restored string", (r.restore("copy", 0, r.dump(BINARY), replace=True), r.get("copy")), (b"OK", BINARY))
     same("a restored hash", (r.restore("copy", 0, r.dump("h"), replace=True), r.hgetall("copy")), (b"OK", r.hgetall("h")))
     refused("RESTORE of what is there", "BUSYKEY Target key name already exists.", lambda: r.restore("n", 0, payload))
