@@ -124,10 +124,14 @@ func (s *server) zipfWithKeys(ctx context.Context, z zipfCache, want, have int) 
 	if err != nil {
 		return 0, 0, err
 	}
+	uncounted, err := s.infoNumber("memory", "mem_not_counted_for_evict") // is overhead
+	if err != nil {
+		return 0, 0, err
+	}
 	if _, err := s.do("FLUSHALL"); err != nil {
 		return 0, 0, err
 	}
-	limit := overhead + data*float64(want)/float64(have)
+	limit := overhead - uncounted + data*float64(want)/float64(have)
 	if _, err := s.do("CONFIG", "SET", "maxmemory", strconv.Itoa(int(limit))); err != nil {
 		return 0, 0, err
 	}
