@@ -293,9 +293,9 @@ func TestColdProcs(t *testing.T) {
 		want  int
 	}{
 		{0, 1, base},
-		{time.Second, 1000, 2 * base},
-		{time.Second, 2000, 2 * base},
-		{5 * time.Second, 2001, 2 * base},
+		{time.Second, 1000, base + coldProcsMore},
+		{time.Second, 2000, base + coldProcsMore},
+		{5 * time.Second, 2001, base + coldProcsMore},
 		{6 * time.Second, 2001, base},
 		{time.Second, 2001, base},
 	} {
