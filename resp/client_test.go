@@ -2,6 +2,7 @@ package resp
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"path/filepath"
 	"regexp"
@@ -274,7 +275,7 @@ func TestClientReply(t *testing.T) {
 
 func TestUnixSocketAndIdleTimeout(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	s := startServer(t, func(set *Settings) { set.Port, set.UnixSocket, set.UnixSocketPerm, set.TimeoutSec = 0, path, 0o700, 1 })
+	s := startServer(t, func(set *Settings) { set.Port, set.UnixSocket, set.UnixSocketPerm = 0, path, 0o700 })
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +288,13 @@ func TestUnixSocketAndIdleTimeout(t *testing.T) {
 	if got := c.do("CLIENT LIST"); !strings.Contains(got, "addr="+path+":0 laddr="+path+":0 ") || !strings.Contains(got, " flags=U ") {
 		t.Errorf("a client of a unix socket is listed as %s", got)
 	}
-	c.wantClosed() // after a second without a command
+	c.send("CONFIG SET timeout 1\r\n") // which may be over before the reply is sent
+	if err := conn.SetDeadline(time.Now().Add(3 * patience)); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(c.r); err != nil || len(b) > 0 && string(b) != okReply {
+		t.Errorf("got %q, %v; want the end of the connection after a second without a command", b, err)
+	}
 }
 
 // TestIdleShrink checks that an idle client gives back its buffers and goes on.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"bitkv/internal/testenv"
 	"bitkv/types"
@@ -14,14 +15,19 @@ import (
 // exchange is a command and its reply, with "|" for the end of a line.
 type exchange struct{ send, reply string }
 
-// runExchanges sends the commands over one connection. The replies are those of
-// redis-server 7.0.15.
+// runExchanges sends the commands over one connection to a new server. The replies are
+// those of redis-server 7.0.15.
 func runExchanges(t *testing.T, list []exchange) {
 	t.Helper()
-	c := startServer(t, nil).dial(t)
+	exchanges(startServer(t, nil).dial(t), list)
+}
+
+// exchanges sends the commands and compares their replies.
+func exchanges(c *testConn, list []exchange) {
+	c.tb.Helper()
 	for _, e := range list {
 		if got := strings.ReplaceAll(c.do(e.send), "\r\n", "|"); got != e.reply {
-			t.Errorf("%s\n got %q\nwant %q", e.send, got, e.reply)
+			c.tb.Errorf("%s\n got %q\nwant %q", e.send, got, e.reply)
 		}
 	}
 }
@@ -196,10 +202,26 @@ func TestObjectReplies(t *testing.T) {
 		{"object freq a", "-" + errFreqNotLFU + "|"},
 		{"object encoding a", "$3|int|"},
 		{"object refcount a", ":2147483647|"},
-		{"object idletime a", ":0|"},
 		{"config set maxmemory-policy allkeys-lfu", "+OK|"},
 		{"object idletime a", "-" + errIdleIsLFU + "|"},
 	})
+}
+
+// TestObjectIdleTime: an access sets the time back that nobody has accessed a key for,
+// and OBJECT is none.
+func TestObjectIdleTime(t *testing.T) {
+	s := startServer(t, nil)
+	nowMs := time.Now().UnixMilli()
+	s.store.SetClock(func() int64 { return nowMs })
+	c := s.dial(t)
+	c.want("SET a 1", okReply)
+	c.want("OBJECT IDLETIME a", ":0\r\n")
+	s.store.SetClock(func() int64 { return nowMs + 7000 })
+	c.want("OBJECT IDLETIME a", ":7\r\n")
+	c.want("OBJECT ENCODING a", "$3\r\nint\r\n")
+	c.want("OBJECT IDLETIME a", ":7\r\n")
+	c.want("GET a", "$1\r\n1\r\n")
+	c.want("OBJECT IDLETIME a", ":0\r\n")
 }
 
 func TestDataRepliesRESP3(t *testing.T) {

@@ -6,15 +6,19 @@ import (
 	"time"
 )
 
-// TestFieldExpiryReplies are those that the documentation of Redis 7.4 gives.
+// TestFieldExpiryReplies are those that the documentation of Redis 7.4 gives. The clock
+// stands still.
 func TestFieldExpiryReplies(t *testing.T) {
+	s := startServer(t, nil)
+	nowMs := time.Now().UnixMilli()
+	s.store.SetClock(func() int64 { return nowMs })
 	const (
 		missing  = "-" + errFieldsMissing + "|"
 		badCount = "-" + errFieldsCount + "|"
 		positive = "-" + errFieldsPositive + "|"
 		integer  = "-" + errFieldsInteger + "|"
 	)
-	runExchanges(t, []exchange{
+	exchanges(s.dial(t), []exchange{
 		{"hset h a 1 b 2 c 3", ":3|"},
 		{"set s x", "+OK|"},
 		{"httl h fields 2 a nofield", "*2|:-1|:-2|"},

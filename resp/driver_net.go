@@ -17,8 +17,10 @@ import (
 // once, and writes the replies once.
 
 const (
-	handshakeTimeout = 10 * time.Second       // of TLS
-	rejectTimeout    = 100 * time.Millisecond // to write why a connection is refused
+	handshakeTimeout = 10 * time.Second // of TLS
+	// rejectTimeout is for writing why a connection is refused. A socket has room for that:
+	// it is for others, and long, so that a busy machine does not take the text for late.
+	rejectTimeout = 5 * time.Second
 )
 
 // netLinkBytes is what a connection was measured to hold: the client and a stack.

@@ -139,12 +139,16 @@ type testConn struct {
 	r *bufio.Reader
 }
 
+// dial connects a client. The server has accepted it, so that clients have their numbers
+// in the order in which they are dialed.
 func (s *testServer) dial(tb testing.TB) *testConn {
 	tb.Helper()
+	accepted := s.stats.connections.Load()
 	conn, err := net.Dial("tcp", s.addr)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	eventually(tb, "the connection is accepted", func() bool { return s.stats.connections.Load() != accepted })
 	if err := conn.SetDeadline(time.Now().Add(3 * patience)); err != nil {
 		tb.Fatal(err)
 	}
@@ -279,7 +283,7 @@ func line(args ...string) string {
 	return string(b)
 }
 
-// ping checks that the server answers others quickly.
+// ping checks that the server answers others.
 func (s *testServer) ping(tb testing.TB) {
 	tb.Helper()
 	s.dial(tb).want("PING", "+PONG\r\n")
