@@ -58,17 +58,18 @@ func TestDaemonize(t *testing.T) {
 			if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
-			for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-				if _, err := os.Stat(pidFile); os.IsNotExist(err) {
-					break
-				}
-				if time.Now().After(deadline) {
-					t.Fatal("it does not end")
+			// Its last word: nothing of it comes into the directory after that.
+			var log []byte
+			for deadline := time.Now().Add(patience); !strings.Contains(string(log), "bye bye"); time.Sleep(time.Millisecond) {
+				if log, err = os.ReadFile(logFile); err != nil || time.Now().After(deadline) {
+					t.Fatalf("it does not end: %v\n%s", err, log)
 				}
 			}
-			log, err := os.ReadFile(logFile)
-			if err != nil || strings.Count(string(log), "is starting") != 1 || strings.Contains(string(log), starterVar) {
-				t.Errorf("log: %v\n%s", err, log)
+			if _, err := os.Stat(pidFile); !os.IsNotExist(err) {
+				t.Errorf("pidfile is left: %v", err)
+			}
+			if strings.Count(string(log), "is starting") != 1 || strings.Contains(string(log), starterVar) {
+				t.Errorf("log:\n%s", log)
 			}
 		})
 	}

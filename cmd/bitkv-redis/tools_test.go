@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -214,7 +215,7 @@ func TestHealthcheck(t *testing.T) {
 	r := serve(t, t.TempDir(), "--requirepass", "secret")
 	port := strconv.Itoa(r.port)
 	for password, want := range map[string]int{"": 1, "secret": 0, "wrong": 1} {
-		if code, _, errs := tool(t, "healthcheck", "--port", port, "--password", password); code != want {
+		if code, _, errs := tool(t, "healthcheck", "--timeout", "1m", "--port", port, "--password", password); code != want {
 			t.Errorf("password %q: code %d, %q", password, code, errs)
 		} else if password == "" && !strings.Contains(errs, "wants a password: --password") {
 			t.Errorf("without a password: %q", errs)
@@ -243,14 +244,14 @@ func TestHealthcheckReadsTheConfiguration(t *testing.T) {
 		{[]string{file(port, "requirepass wrong")}, 1},
 		{[]string{file(port)}, 1},
 		{[]string{file(port), "--requirepass", "secret"}, 0},
-		{[]string{file(port), "--password", "secret", "--host", "127.0.0.1", "--timeout=30s"}, 0},
+		{[]string{file(port), "--password", "secret", "--host", "127.0.0.1"}, 0},
 		{[]string{file("port 1", "requirepass secret"), "--port", strconv.Itoa(r.port)}, 0},
 		{[]string{file(port, "requirepass secret", "bind * -::*")}, 0},
 		{[]string{file("port 0", "unixsocket "+socket, "requirepass secret")}, 0},
 		{[]string{file("port 1"), "--socket", socket, "--requirepass", "secret"}, 0},
 		{[]string{filepath.Join(dir, "missing.conf")}, 1},
 	} {
-		if code, _, errs := tool(t, append([]string{"healthcheck"}, tt.args...)...); code != tt.want {
+		if code, _, errs := tool(t, slices.Concat([]string{"healthcheck"}, tt.args, []string{"--timeout=1m"})...); code != tt.want {
 			t.Errorf("%v: code %d, want %d: %q", tt.args, code, tt.want, errs)
 		}
 	}
