@@ -21,7 +21,7 @@ type conn struct {
 
 // dial connects to the server. The caller closes the connection.
 func (s *server) dial() (*conn, error) {
-	c, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", s.port), time.Second)
+	c, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", s.port), commandTimeout)
 	if err != nil {
 		return nil, err
 	}

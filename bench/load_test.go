@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bitkv/internal/testenv"
 )
 
 func TestParseCSV(t *testing.T) {
@@ -115,6 +117,10 @@ func TestScrambleHasNoOrder(t *testing.T) {
 	}
 }
 
+// testTimeout ends what hangs: what is measured here takes half a minute on a quiet
+// machine.
+const testTimeout = 8 * time.Minute
+
 // testOptions measure redis-server beside itself, briefly: what the harness does,
 // not what the figures are.
 func testOptions(t *testing.T, only string) options {
@@ -122,12 +128,13 @@ func testOptions(t *testing.T, only string) options {
 	return options{
 		server: "redis-server", redis: "redis-server", args: "--appendonly yes", keys: 2000, bigKeys: 3000,
 		rounds: 2, duration: 10 * time.Millisecond, only: only, scratch: t.TempDir(), full: true,
+		port: func() (int, error) { return testenv.FreePort(t), nil },
 	}
 }
 
 // TestRows runs rows of every kind for real.
 func TestRows(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	for _, tc := range []struct {
 		only  string
@@ -165,7 +172,7 @@ func TestRows(t *testing.T) {
 
 // TestOneRowFails: a server that dies in one row leaves the next ones whole.
 func TestOneRowFails(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	o := testOptions(t, "")
 	e := &env{o: o, dir: o.scratch, clock: &clock{begun: time.Now(), now: time.Now}, rows: []string{"PING -P 1", "KILL -P 1", "ERR -P 1", "GET -P 1"}}

@@ -51,6 +51,8 @@ type options struct {
 	only     string        // the rows to run, or empty
 	limit    time.Duration // 0 means by full
 	scratch  string        // where the data directories go
+	// port chooses one for a server; nil means any that is free.
+	port func() (int, error)
 }
 
 func parseFlags() options {

@@ -46,7 +46,11 @@ func startServer(ctx context.Context, o options, k kind, dir string, args ...str
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	choose := o.port
+	if choose == nil {
+		choose = freePort
+	}
+	port, err := choose()
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +106,8 @@ func (s *server) stop() error {
 		return nil
 	default:
 	}
-	if err := killGroup(s.cmd.Process.Pid); err != nil && s.alive() {
+	// A group that is gone has been waited for, or is about to be.
+	if err := killGroup(s.cmd.Process.Pid); err != nil && !errors.Is(err, syscall.ESRCH) && s.alive() {
 		return err
 	}
 	<-s.done
