@@ -132,9 +132,11 @@ bench-embedded: ## the engine as a library beside pogreb, pebble, badger, bbolt,
 	cd bench/embedded && $(GO) run . $(EMBEDDED)
 
 $(GOLANGCI_DIR)/golangci-lint:
-	GOBIN=$(GOLANGCI_DIR) $(GO) install $(GOLANGCI)@$(GOLANGCI_VER)
+	GOBIN=$(GOLANGCI_DIR) scripts/retry $(GO) install $(GOLANGCI)@$(GOLANGCI_VER)
 
 lint: $(GOLANGCI_DIR)/golangci-lint ## the linters
+	@scripts/retry $(GO) run $(STATICCHECK) -version # which fetches it
+	@scripts/retry $(GO) run $(GOFUMPT) -version
 	$(GOLANGCI_DIR)/golangci-lint run ./...
 	$(GO) run $(STATICCHECK) ./...
 	@test -z "$$($(GO) run $(GOFUMPT) -l .)" || { $(GO) run $(GOFUMPT) -l .; echo "make fmt formats these"; exit 1; }
@@ -146,6 +148,7 @@ check: test lint ## what CI runs
 
 deps: ## install redis-server and what else the tests need from Debian's packages, if missing
 	@scripts/deps.sh redis python suite race
+	-@scripts/retry $(GO) mod download
 
 clean: ## remove what was built, and the tools
 	rm -rf bin .cache

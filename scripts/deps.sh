@@ -96,8 +96,11 @@ install_packages() {
 		printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee "$policy" >/dev/null
 		"${root[@]}" chmod 755 "$policy"
 	fi
-	"${root[@]}" apt-get update -q
-	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}"
+	# What of the lists cannot be fetched is a warning to apt, so that it would not be
+	# tried again. Whether it is needed shows when the packages are installed.
+	scripts/retry "${root[@]}" apt-get update -q -o APT::Update::Error-Mode=any || true
+	scripts/retry "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "${packages[@]}"
 	if [[ " ${packages[*]} " == *" redis-server "* ]] && [ -d /run/systemd/system ]; then
 		"${root[@]}" systemctl disable --quiet redis-server
 	fi
@@ -116,7 +119,7 @@ install_ioredis() {
 	rm -rf "$dir"
 	mkdir -p "$dir"
 	cp tests/clients/package.json tests/clients/package-lock.json "$dir"
-	npm ci --prefix "$dir" --ignore-scripts --no-audit --no-fund
+	scripts/retry npm ci --prefix "$dir" --ignore-scripts --no-audit --no-fund
 }
 
 groups=("$@")
