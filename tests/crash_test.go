@@ -61,12 +61,13 @@ type crasher struct {
 	rnd     *rand.Rand
 	writers []*crashWriter
 	srv     *server
-	merges  int // merges begun
+	merges  int           // merges begun
+	merging chan struct{} // closed when the first one was
 }
 
 func newCrasher(t *testing.T, policy string, seed uint64) *crasher {
 	t.Helper()
-	c := &crasher{t: t, dir: t.TempDir(), rnd: rand.New(rand.NewPCG(seed, 0))}
+	c := &crasher{t: t, dir: t.TempDir(), rnd: rand.New(rand.NewPCG(seed, 0)), merging: make(chan struct{})}
 	if ours.isOurs() {
 		c.args = []string{
 			"--appendfsync", policy, "--data-file-size", "128kb",
@@ -93,6 +94,9 @@ func (c *crasher) cycle(n int) {
 		s.kill()
 	}
 	c.letWrite(n, func() {
+		if n == 0 {
+			c.awaitMerge() // a busy machine may not get so far in any cycle
+		}
 		time.Sleep(time.Duration(c.rnd.IntN(300_000)) * time.Microsecond) // the moment of the kill
 		c.srv.kill()
 	})
@@ -123,6 +127,15 @@ func (c *crasher) letWrite(n int, end func()) bool {
 	return true
 }
 
+// awaitMerge waits until a merge has begun beside the writers.
+func (c *crasher) awaitMerge() {
+	select {
+	case <-c.merging:
+	case <-time.After(replyTimeout):
+		c.t.Error("no merge ran beside the writers")
+	}
+}
+
 // mergeNow asks for a merge again and again.
 func (c *crasher) mergeNow(addr string, stop chan struct{}) {
 	w, err := dialWire(addr)
@@ -138,7 +151,9 @@ func (c *crasher) mergeNow(addr string, stop chan struct{}) {
 			return
 		}
 		if v.kind == '+' {
-			c.merges++
+			if c.merges++; c.merges == 1 {
+				close(c.merging)
+			}
 		} else if !strings.Contains(v.raw, "already in progress") {
 			c.t.Errorf("BGREWRITEAOF: %s", v.raw)
 			return
@@ -184,9 +199,6 @@ func (c *crasher) finish() {
 	c.check(-2)
 	c.srv.kill()
 	c.t.Logf("%d merges were begun", c.merges)
-	if c.merges == 0 {
-		c.t.Error("no merge ran beside the writers")
-	}
 }
 
 // crashValue is one key's value and its expiry, 0 without.

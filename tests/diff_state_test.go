@@ -29,7 +29,7 @@ func (p *pair) compareState(at int, encodings, sorted bool) *difference {
 		if g.text == w.text && g.digest != w.digest && w.digest != "" {
 			return &difference{at, fmt.Sprintf("the digest at the end: %.80q", key), g.digest, w.digest}
 		}
-		if g.text != w.text || g.expireMs-w.expireMs > 5000 || w.expireMs-g.expireMs > 5000 {
+		if g.text != w.text || max(g.expireMs-w.expireMs, w.expireMs-g.expireMs) > clockSkew*1000 {
 			return &difference{at, fmt.Sprintf("the state at the end: %.80q", key), fmt.Sprintf("%.300q, expires %d", g.text, g.expireMs), fmt.Sprintf("%.300q, expires %d", w.text, w.expireMs)}
 		}
 	}

@@ -26,7 +26,7 @@ const (
 	linearOps       = 20 // each client's in one history
 	linearAfterKill = 4  // each client's after a kill: what is open to the end makes the search long
 	linearKills     = 4  // one in so many histories has a kill in it
-	linearCheckFor  = 10 * time.Second
+	linearCheckFor  = 30 * time.Second
 	linearUndecided = 20 // at most one history in so many may take longer than that
 )
 

@@ -93,6 +93,9 @@ func (d *loopDisk) run(name string, args ...string) {
 func (d *loopDisk) cut(c *crasher, n int) {
 	var image []byte
 	if !c.letWrite(n, func() {
+		if n == 0 {
+			c.awaitMerge()
+		}
 		time.Sleep(time.Duration(c.rnd.IntN(2_000_000)) * time.Microsecond) // the moment of the cut
 		if err := c.srv.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 			c.t.Fatal(err)
