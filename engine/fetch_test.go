@@ -233,6 +233,7 @@ func TestFetchOfLargeValuesHoldsNobodyUp(t *testing.T) {
 	if err := db.rotateAndSeal(); err != nil {
 		t.Fatal(err)
 	}
+	db.hints.takeAll() // to write one is to read, too
 	release := sync.OnceFunc(fs.block())
 	t.Cleanup(release)
 	var fetches [aheadReaders]Fetch
@@ -270,7 +271,8 @@ func TestFetchHoldsNobodyUp(t *testing.T) {
 	db, fs := coldDB(t, 1, func(o *Options) { o.Shards = 1 })
 	var f Fetch
 	readKeys(t, db, &f, "k0")
-	release := fs.block()
+	release := sync.OnceFunc(fs.block())
+	t.Cleanup(release)
 	done := make(chan struct{})
 	f.Start(db, func() { close(done) })
 	inTx(t, db, func(tx *Tx) { put(t, tx, 0, "k0", "today", Meta{Tag: 1}) })

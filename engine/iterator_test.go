@@ -103,9 +103,9 @@ func TestIteratorWhileKeysChange(t *testing.T) {
 }
 
 func TestIteratorSkipsExpiredAndEndsAtClose(t *testing.T) {
-	now := int64(1000)
+	now := clockAt(1000)
 	opt := testOptions()
-	opt.NowMs = func() int64 { return now }
+	opt.NowMs = now.Load
 	db := mustOpen(t, t.TempDir(), opt)
 	for i := range 10 {
 		key := fmt.Sprint(i)
@@ -122,7 +122,7 @@ func TestIteratorSkipsExpiredAndEndsAtClose(t *testing.T) {
 		t.Errorf("an expired key: got %v", err)
 	}
 	it.Rewind()
-	now = 1002
+	now.Store(1002)
 	if _, err := it.Value(); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a key that expired at the iterator: got %v", err)
 	}

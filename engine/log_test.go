@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -57,6 +58,8 @@ func TestGroupCommit(t *testing.T) {
 	const writers = 50
 	var syncs, waiting atomic.Int64
 	all := make(chan struct{})
+	release := sync.OnceFunc(func() { close(all) })
+	defer release() // before the database is closed
 	slow := func() error { //nolint:unparam // the type of the hook
 		syncs.Add(1)
 		<-all // the first sync ends when everybody has committed
@@ -80,7 +83,7 @@ func TestGroupCommit(t *testing.T) {
 		})
 	}
 	waitFor(t, "all commits", func() bool { return waiting.Load() == writers })
-	close(all)
+	release()
 	work.Wait()
 	if n := syncs.Load(); n < 1 || n > 3 {
 		t.Errorf("%d commits took %d syncs", writers, n)
@@ -90,6 +93,9 @@ func TestGroupCommit(t *testing.T) {
 // A reader that saw a value which is not synced waits for the sync, too.
 func TestReadersOfUnsyncedDataWait(t *testing.T) {
 	db, hook := hookedDB(t, SyncAlways)
+	// From the beginning: the background may sync at any moment.
+	fail := func() error { return syscall.EIO }
+	hook.Store(&fail)
 	key := []byte("key")
 	tx := db.BeginKey(key, true)
 	if err := tx.Put(0, key, Meta{}, []byte("value")); err != nil {
@@ -109,8 +115,6 @@ func TestReadersOfUnsyncedDataWait(t *testing.T) {
 	if err != nil || seq < written {
 		t.Fatalf("the reader got %d, %v, the writer %d", seq, err, written)
 	}
-	fail := func() error { return syscall.EIO }
-	hook.Store(&fail)
 	if err := db.Ack(seq); !errors.Is(err, ErrFailed) || !errors.Is(err, syscall.EIO) {
 		t.Errorf("Ack of the reader: got %v", err)
 	}
@@ -128,8 +132,10 @@ func TestReadersOfUnsyncedDataWait(t *testing.T) {
 func TestAcknowledgingWaitsForALateSync(t *testing.T) {
 	db, hook := hookedDB(t, SyncEverySecond)
 	defer mustClose(t, db)
-	release := make(chan struct{})
-	slow := func() error { <-release; return nil } //nolint:unparam // the type of the hook
+	held := make(chan struct{})
+	release := sync.OnceFunc(func() { close(held) })
+	defer release()                             // before the database is closed
+	slow := func() error { <-held; return nil } //nolint:unparam // the type of the hook
 	hook.Store(&slow)
 	if err := db.Put([]byte("first"), []byte("value")); err != nil {
 		t.Fatal(err)
@@ -142,7 +148,7 @@ func TestAcknowledgingWaitsForALateSync(t *testing.T) {
 		t.Errorf("acknowledged while the sync is late: %v", err)
 	case <-time.After(50 * time.Millisecond):
 	}
-	close(release)
+	release()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
@@ -151,6 +157,12 @@ func TestAcknowledgingWaitsForALateSync(t *testing.T) {
 // A failed sync under SyncEverySecond: what it lost is written to a new file, and
 // everything can be read during and after.
 func TestRescue(t *testing.T) {
+	// Time stands still, so that the background syncs nothing before the test does.
+	synctest.Test(t, testRescue)
+}
+
+func testRescue(t *testing.T) {
+	t.Helper()
 	db, hook := hookedDB(t, SyncEverySecond)
 	inTx(t, db, func(tx *Tx) { fillSample(t, tx) })
 	if err := db.Sync(); err != nil {
@@ -204,9 +216,9 @@ func TestNoRescueWithoutTheTail(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	db.SetSync(SyncEverySecond)
 	fail := func() error { return syscall.EIO }
 	hook.Store(&fail)
+	db.SetSync(SyncEverySecond)
 	if err := db.Sync(); !errors.Is(err, ErrFailed) {
 		t.Errorf("Sync: got %v", err)
 	}

@@ -69,6 +69,7 @@ func TestMergeBatches(t *testing.T) {
 		db = mustOpen(t, dir, Options{})
 		check(fmt.Sprint("opened ", round))
 	}
+	mustClose(t, db)
 }
 
 // keyOfOtherShard returns a key that is not in the shard of key.

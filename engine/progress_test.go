@@ -17,6 +17,7 @@ func TestProgressTells(t *testing.T) {
 	p.last.Store(int64(time.Hour)) // it was told just now
 	p.set(300)
 	p.end()
+	p.last.Store(int64(time.Hour))
 	p.set(1200)
 	p.end()
 	if len(told) != 3 {

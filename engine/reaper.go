@@ -80,16 +80,22 @@ func (r *reaper) drain() {
 		for i, t := range tables {
 			r.reapTable(t)
 			tables[i] = nil
+			r.finished()
 		}
 		for i, c := range colls {
 			r.reapCollection(c)
 			colls[i] = nil
+			r.finished()
 		}
-		r.mu.Lock()
-		r.done += uint64(len(tables) + len(colls))
-		r.later.Broadcast()
-		r.mu.Unlock()
 	}
+}
+
+// finished notes that one more thing is taken apart.
+func (r *reaper) finished() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done++
+	r.later.Broadcast()
 }
 
 // catchUp waits until all is taken apart that was dropped before. REQUIRES: the database
@@ -102,11 +108,11 @@ func (r *reaper) catchUp() {
 	}
 }
 
-// pending returns how many things wait.
+// pending returns how many things wait, or are being taken apart.
 func (r *reaper) pending() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.tables) + len(r.colls)
+	return int(r.added - r.done)
 }
 
 func (r *reaper) reapTable(t *table) {

@@ -41,7 +41,7 @@ type Stats struct {
 	WrittenBytes int64
 	// ChecksumErrors is how many reads found damage.
 	ChecksumErrors int64
-	// Reaping is how many dropped collections and tables wait to be taken apart.
+	// Reaping is how many dropped collections and tables are not taken apart yet.
 	Reaping int
 	// Failure says why writes are refused; nil if they are not.
 	Failure error

@@ -215,9 +215,16 @@ func TestB21NothingIsServedThatAPowerCutCouldTakeBack(t *testing.T) {
 	x.close()
 }
 
+// clockAt is a clock that stands at ms until it is set: the background asks it, too.
+func clockAt(ms int64) *atomic.Int64 {
+	var now atomic.Int64
+	now.Store(ms)
+	return &now
+}
+
 func TestB22ExpiredRecordHidesOlderVersions(t *testing.T) {
-	now := int64(1000)
-	x := newTrusted(t, func(o *Options) { o.NowMs = func() int64 { return now } })
+	now := clockAt(1000)
+	x := newTrusted(t, func(o *Options) { o.NowMs = now.Load })
 	x.put("k", "for ever")
 	x.fill("live", 20)
 	x.seal()
@@ -228,7 +235,7 @@ func TestB22ExpiredRecordHidesOlderVersions(t *testing.T) {
 		x.put("garbage", strings.Repeat("g", 100))
 	}
 	x.seal()
-	now = 3000
+	now.Store(3000)
 	for range 2 {
 		x.want("k", "-")
 		x.crash(crashLost)
@@ -242,8 +249,8 @@ func TestB22ExpiredRecordHidesOlderVersions(t *testing.T) {
 }
 
 func TestB23ExpiryIsDecidedForEachRecord(t *testing.T) {
-	now := int64(1000)
-	x := newTrusted(t, func(o *Options) { o.NowMs = func() int64 { return now } })
+	now := clockAt(1000)
+	x := newTrusted(t, func(o *Options) { o.NowMs = now.Load })
 	for i := range 40 {
 		expire := int64(2000)
 		if i == 7 {
@@ -253,7 +260,7 @@ func TestB23ExpiryIsDecidedForEachRecord(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	now = 3000
+	now.Store(3000)
 	x.merge(0)
 	x.crash(crashLost)
 	x.want("k07", "a value of some length")
@@ -262,13 +269,13 @@ func TestB23ExpiryIsDecidedForEachRecord(t *testing.T) {
 }
 
 func TestB24ClockThatJumpsBackDoesNotReorder(t *testing.T) {
-	now := int64(1_000_000)
-	x := newTrusted(t, func(o *Options) { o.NowMs = func() int64 { return now } })
+	now := clockAt(1_000_000)
+	x := newTrusted(t, func(o *Options) { o.NowMs = now.Load })
 	x.put("k", "first")
-	now = 10
+	now.Store(10)
 	x.put("k", "second")
 	x.seal()
-	now = 5
+	now.Store(5)
 	x.put("k", "third")
 	x.merge(0)
 	x.crash(crashLost)
