@@ -320,31 +320,48 @@ func TestB07MergeRunsWithReadsWritesIteratorsAndBackups(t *testing.T) {
 func TestB07BackupIsAPrefixAlthoughAMergeEnds(t *testing.T) {
 	x := newTrusted(t, nil)
 	x.put("k", strings.Repeat("old", 20))
-	merged := make(chan error, 1)
-	var once sync.Once
+	x.seal()
+	x.put("other", strings.Repeat("v", 20))
+	active := filepath.Join(crashDir, dataFileName(x.db.log.active.number))
+	moved, merged := make(chan struct{}), make(chan error, 1)
+	x.db.merge.step = func(s mergeStep) {
+		if s == stepMoved {
+			close(moved)
+		}
+	}
+	between := false
 	x.m.setHook(func(c memCall) memFault {
-		if c.op != opCreate || !strings.HasSuffix(c.name, hintSuffix+tmpSuffix) {
+		if c.op != opTruncate || c.name != active || between {
 			return memFault{}
 		}
-		once.Do(func() {
-			x.m.mu.Unlock()
-			defer x.m.mu.Lock()
-			x.put("k", strings.Repeat("new", 20))
-			go func() { merged <- x.db.mergeIfDue() }()
-			select {
-			case err := <-merged:
-				merged <- err
-			case <-time.After(200 * time.Millisecond): // it waits, as it should
-			}
-		})
+		// The backup seals it. Commits go to the next file already.
+		between = true
+		x.m.mu.Unlock()
+		defer x.m.mu.Lock()
+		x.put("k", strings.Repeat("new", 20))
+		go func() { merged <- x.db.mergeIfDue() }()
+		select {
+		case <-moved:
+		case <-time.After(time.Minute):
+			t.Error("the merge does not come to its end")
+		}
+		select {
+		case err := <-merged:
+			merged <- err
+		case <-time.After(200 * time.Millisecond): // it waits, as it should
+		}
 		return memFault{}
 	})
 	if err := x.db.Backup(context.Background(), "/backup"); err != nil {
 		t.Fatal(err)
 	}
+	if !between {
+		t.Error("the backup did not seal the active file")
+	}
 	if err := <-merged; err != nil {
 		t.Error(err)
 	}
+	x.m.setHook(nil)
 	if n := x.db.Stats().Merge.Merges; n != 1 {
 		t.Errorf("%d merges ran, want 1", n)
 	}
@@ -356,6 +373,7 @@ func TestB07BackupIsAPrefixAlthoughAMergeEnds(t *testing.T) {
 	}
 	x.db = db
 	x.want("k", strings.Repeat("old", 20))
+	x.want("other", strings.Repeat("v", 20))
 	x.close()
 }
 
