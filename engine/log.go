@@ -509,9 +509,11 @@ func (l *log) syncHeld() error {
 		e.file.log.synced = max(e.file.log.synced, e.offset)
 		l.mu.Unlock()
 	}
+	took := int64(time.Since(started))
+	// Whoever does not wait for this sync, but sees that it was done, acknowledges at once.
+	l.mark.write(ends[len(ends)-1])
 	l.syncedSeq.Store(max(seq, l.syncedSeq.Load()))
 	l.syncs.Add(1)
-	took := int64(time.Since(started))
 	l.syncNanos.Add(took)
 	usual := l.syncUsual.Load()
 	if usual == 0 {
@@ -519,7 +521,6 @@ func (l *log) syncHeld() error {
 	}
 	l.syncUsual.Store(usual + (took-usual)/8)
 	l.lastSync.Store(time.Now().UnixNano())
-	l.mark.write(ends[len(ends)-1])
 	l.dropTail()
 	return nil
 }

@@ -183,6 +183,26 @@ func TestB12DamageInTheMiddleIsRefused(t *testing.T) {
 	})
 }
 
+// What is acknowledged as synced is in SYNCED: damage there is not taken for a torn tail.
+func TestB12SyncMarkComesBeforeTheAcknowledgement(t *testing.T) {
+	x := newTrusted(t, nil)
+	x.put("a", "v")
+	synced, marks := uint64(0), 0
+	x.m.setHook(func(c memCall) memFault {
+		if c.op == opWrite && filepath.Base(c.name) == syncMarkName {
+			synced = x.db.log.syncedSeq.Load()
+			marks++
+		}
+		return memFault{}
+	})
+	x.put("b", "v")
+	x.m.setHook(nil)
+	if end := x.db.log.endSeq.Load(); marks != 1 || synced >= end {
+		t.Errorf("%d marks, with number %d of %d acknowledged before it", marks, synced, end)
+	}
+	x.close()
+}
+
 func TestB13TailOfZeros(t *testing.T) {
 	x := newTrusted(t, func(o *Options) { o.Sync, o.NoPreallocate = SyncNever, true })
 	x.put("k", "value")
@@ -307,6 +327,12 @@ func TestB26FileThatWasCutUnderAMapIsAnError(t *testing.T) {
 }
 
 func TestB27FilesInUseStayAndAreCounted(t *testing.T) {
+	// Time stands still, so that nobody else uses the files, to write hint files of them.
+	synctest.Test(t, filesInUse)
+}
+
+func filesInUse(t *testing.T) {
+	t.Helper()
 	x := newTrusted(t, nil)
 	x.fill("a", 60)
 	x.seal()
