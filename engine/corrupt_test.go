@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 )
 
 // The corruption suite: a small directory with every kind of file in it is
@@ -42,10 +43,32 @@ type corruptCase struct {
 func newCorruptCase(t *testing.T, seed uint64, clean bool) *corruptCase {
 	t.Helper()
 	c := &corruptCase{t: t, pure: newMemFS(), files: map[string][]byte{}}
+	synctest.Test(t, func(t *testing.T) {
+		t.Helper()
+		c.fill(t, seed, clean)
+	})
+	names, err := c.pure.List(crashDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if name != "LOCK" {
+			c.files[name], _ = c.pure.contents(filepath.Join(crashDir, name))
+		}
+	}
+	c.measure()
+	return c
+}
+
+// fill makes the directory. The background is at rest when its image is taken, so that
+// nothing is half done but by the log that was not closed. REQUIRES: time is that of
+// synctest.
+func (c *corruptCase) fill(t *testing.T, seed uint64, clean bool) {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 5))
 	c.opt = trustOptions(c.pure, rng)
 	c.opt.MergeDeadBytes = -1
-	db := c.mustOpen(c.pure)
+	db := mustOpen(t, crashDir, c.opt)
 	h := newHistory()
 	w := &workload{rng: rng, db: db, h: h, keys: 12, large: 1 << 10}
 	for i := range 60 {
@@ -66,6 +89,7 @@ func newCorruptCase(t *testing.T, seed uint64, clean bool) *corruptCase {
 			t.Fatal(err)
 		}
 	}
+	synctest.Wait()
 	img := c.pure.image(crashKept, rng)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
@@ -76,28 +100,6 @@ func newCorruptCase(t *testing.T, seed uint64, clean bool) *corruptCase {
 		c.now.synced = len(c.now.states) - 1
 	}
 	c.pure = img
-	names, err := img.List(crashDir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		if name != "LOCK" {
-			c.files[name], _ = img.contents(filepath.Join(crashDir, name))
-		}
-	}
-	c.measure()
-	return c
-}
-
-func (c *corruptCase) mustOpen(m *memFS) *DB {
-	c.t.Helper()
-	opt := c.opt
-	opt.FS = m
-	db, err := Open(crashDir, opt)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return db
 }
 
 // measure notes what opening the undamaged directory allocates.

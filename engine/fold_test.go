@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 )
 
 // TestSmallFiles: which files are folded.
@@ -97,6 +98,12 @@ func TestRestartsLeaveFewFiles(t *testing.T) {
 
 // TestCrashInFold crashes at every change of the disk that a fold makes.
 func TestCrashInFold(t *testing.T) {
+	// Time stands still, so that the background does not fold before the test does.
+	synctest.Test(t, testCrashInFold)
+}
+
+func testCrashInFold(t *testing.T) {
+	t.Helper()
 	x := newTrusted(t, func(o *Options) { o.DataFileBytes = 1 << 20 })
 	state := foldHistory(x, 40, func() {})
 	x.close()

@@ -60,6 +60,7 @@ func TestGroupCommit(t *testing.T) {
 	all := make(chan struct{})
 	release := sync.OnceFunc(func() { close(all) })
 	defer release() // before the database is closed
+
 	slow := func() error { //nolint:unparam // the type of the hook
 		syncs.Add(1)
 		<-all // the first sync ends when everybody has committed
@@ -134,7 +135,8 @@ func TestAcknowledgingWaitsForALateSync(t *testing.T) {
 	defer mustClose(t, db)
 	held := make(chan struct{})
 	release := sync.OnceFunc(func() { close(held) })
-	defer release()                             // before the database is closed
+	defer release() // before the database is closed
+
 	slow := func() error { <-held; return nil } //nolint:unparam // the type of the hook
 	hook.Store(&slow)
 	if err := db.Put([]byte("first"), []byte("value")); err != nil {
