@@ -23,10 +23,11 @@ GOLANGCI_DIR  := $(CURDIR)/.cache/golangci-lint-$(GOLANGCI_VER)
 # The black-box tests start a server that go test's cache knows nothing of, so they
 # are never cached; and they run alone, because some of them measure time. RACED
 # are those that run a server built with the race detector as well, DRIVEN those
-# that run with the portable driver as well.
+# that run with the portable driver as well, INDEXED those with the other index.
 UNIT          = $(filter-out bitkv/tests,$(shell $(GO) list ./...))
 RACED         := Transcripts|Differential|Model$$|Kill9|GoRedis|BadInput|Linearizable|MaxClients
 DRIVEN        := Transcripts|GoRedis|BadInput|MaxClients|RedisCLI
+INDEXED       := Transcripts|Differential|Model$$|Kill9
 
 # The units of Redis's own suite that take seconds: `make test` runs these, and
 # `make redis-suite` all of them.
@@ -58,6 +59,8 @@ test: deps build ## vet and every test; installs redis-server and other tools if
 	BITKV_TEST_COLD=1 $(GO) test -timeout 20m ./resp
 	$(GO) test -count=1 -timeout 20m ./tests
 	BITKV_TEST_ARGS='--io-driver net' $(GO) test -count=1 -timeout 20m -run '$(DRIVEN)' ./tests
+	BITKV_TEST_ARGS='--index-type plar' BITKV_DIFF_COMMANDS=20000 BITKV_MODEL_COMMANDS=5000 BITKV_CRASH_CYCLES=10 \
+		$(GO) test -count=1 -timeout 20m -run '$(INDEXED)' ./tests
 	$(MAKE) fuzz FUZZTIME=2000x
 	scripts/redis-suite $(QUICK_UNITS)
 	$(GO) test -race -timeout 20m $(UNIT)
