@@ -150,7 +150,7 @@ func (r *Sources) include(at string, words []string, depth int) error {
 	for _, name := range names {
 		data, err := r.c.files.ReadFile(name)
 		if err != nil {
-			return bad(err.Error())
+			return bad(name + ": " + err.Error())
 		}
 		if err := r.text(name, string(data), depth+1); err != nil {
 			return err

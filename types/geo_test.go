@@ -108,6 +108,27 @@ func TestGeoSearch(t *testing.T) {
 	})
 }
 
+// TestGeoStoreChanges: every member that is stored is a change, as in Redis.
+func TestGeoStoreChanges(t *testing.T) {
+	s := openTest(t, Options{})
+	for n, want := range []int64{0, 1, 2, 3} {
+		list := []Scored{{[]byte("a"), 1}, {[]byte("b"), 2}, {[]byte("c"), 3}}[:n]
+		before := s.Stats().Dirty
+		s.update(0, func(tx *Tx) {
+			z, err := tx.ZSet().Find([]byte("none"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := z.StoreTo([]byte("to"), list, "geosearchstore"); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if got := s.Stats().Dirty - before; got != want {
+			t.Errorf("%d members are %d changes", n, got)
+		}
+	}
+}
+
 func TestGeoDistance(t *testing.T) {
 	palermo, catania := GeoPoint{13.361389, 38.115556}, GeoPoint{15.087269, 37.502669}
 	if d := palermo.Distance(catania); math.Abs(d-166274.26) > 0.1 {

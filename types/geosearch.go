@@ -139,5 +139,9 @@ func NearestGeo(found []GeoFound, n int, farthestFirst bool) []GeoFound {
 // StoreTo writes members, no two of which are the same, to a key in the place of
 // whatever it is, which may be that of s (GEOSEARCHSTORE); none delete it.
 func (s *Sorted) StoreTo(key []byte, list []Scored, event string) error {
-	return s.c.tx.storeScored(key, list, event)
+	if err := s.c.tx.storeScored(key, list, event); err != nil {
+		return err
+	}
+	s.c.tx.dirty += int64(max(len(list)-1, 0)) // Redis counts each as a change here
+	return nil
 }
