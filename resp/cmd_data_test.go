@@ -2,6 +2,7 @@ package resp
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -236,16 +237,39 @@ func TestDataRepliesRESP3(t *testing.T) {
 }
 
 // localClient is a client without a connection whose replies stay in its buffer.
-type localClient struct{ *client }
+type localClient struct {
+	*client
+	woken chan struct{} // of capacity 1: it has what it waited for
+}
+
+// localLink stands for its connection.
+type localLink struct{ woken chan struct{} }
+
+func (k localLink) interrupt() {
+	select {
+	case k.woken <- struct{}{}:
+	default:
+	}
+}
+func (localLink) kill()                        {}
+func (localLink) pushed()                      {}
+func (localLink) keepOpen() (io.Closer, error) { return nil, errors.ErrUnsupported }
+func (localLink) hold()                        {}
 
 // newLocalClient makes a server with a store in dir, and a client of it.
 func newLocalClient(t *testing.T, dir string) localClient {
+	t.Helper()
+	return newLocalClientOn(t, dir, types.Options{})
+}
+
+// newLocalClientOn is newLocalClient with a store of these options.
+func newLocalClientOn(t *testing.T, dir string, opt types.Options) localClient {
 	t.Helper()
 	srv, err := NewServer(Options{Config: NewConfig(nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := types.Open(dir, types.Options{})
+	store, err := types.Open(dir, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,13 +279,21 @@ func newLocalClient(t *testing.T, dir string) localClient {
 			t.Error(err)
 		}
 	})
-	return localClient{srv.newClient(peer{}, srv.config.Load())}
+	c := localClient{srv.newClient(peer{}, srv.config.Load()), make(chan struct{}, 1)}
+	c.link = localLink{c.woken}
+	return c
 }
 
 // do runs a command and returns its reply, which is valid until the next one.
 func (c localClient) do(args [][]byte) []byte {
 	c.buf = c.buf[:0]
 	c.execute(nil, args)
+	for c.parking.on { // what the command reads is not in memory
+		<-c.woken
+		if c.unpark() {
+			c.execute(nil, args)
+		}
+	}
 	return c.buf
 }
 
@@ -282,8 +314,18 @@ func TestAllocations(t *testing.T) {
 // value that cannot be read is an error, never data, and the reply has nothing
 // of it.
 func TestDamagedValue(t *testing.T) {
+	t.Run("in memory", func(t *testing.T) { damagedValue(t, types.Options{}) })
+	t.Run("not in memory", func(t *testing.T) {
+		var opt types.Options
+		opt.Engine.FS = newColdFS()
+		damagedValue(t, opt)
+	})
+}
+
+func damagedValue(t *testing.T, opt types.Options) {
+	t.Helper()
 	dir := t.TempDir()
-	c := newLocalClient(t, dir)
+	c := newLocalClientOn(t, dir, opt)
 	want := func(line, reply string) {
 		t.Helper()
 		if got := c.do(words(line)); string(got) != reply+"\r\n" {

@@ -141,7 +141,9 @@ func TestR06QueryBufferLimit(t *testing.T) {
 			t.Fatal("256 MB were taken, with a limit of 8 MB")
 		}
 	}
-	if grown := heapBytes() - before; grown > 16<<20 {
+	// The buffer may be twice as large as what is in it, and the one that it was before is
+	// there until it has been copied.
+	if grown := heapBytes() - before; grown > 3*8<<20+4<<20 {
 		t.Errorf("the heap grew by %d bytes", grown)
 	}
 	if n := s.stats.queryLimitKills.Load(); n != 1 {
