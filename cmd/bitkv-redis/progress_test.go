@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bitkv/engine"
@@ -84,12 +85,16 @@ func TestPaceOf(t *testing.T) {
 
 // TestWatchIsSilentAtFirst: what does not take long says nothing, and its error is
 // that of the work.
-func TestWatchIsSilentAtFirst(t *testing.T) {
+func TestWatchIsSilentAtFirst(t *testing.T) { synctest.Test(t, watchIsSilentAtFirst) }
+
+func watchIsSilentAtFirst(t *testing.T) {
+	t.Helper()
 	var out, errOut bytes.Buffer
 	p := process{stdout: &out, stderr: &errOut}
 	failed := errors.New("it failed")
 	err := p.watch(func(progress func(engine.Progress)) error {
 		for i := range int64(100) {
+			time.Sleep(paceOfLog/100 - 1)
 			progress(engine.Progress{Work: "check", DoneBytes: i, TotalBytes: 100})
 		}
 		return failed
