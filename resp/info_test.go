@@ -4,6 +4,9 @@ import (
 	"bufio"
 	"errors"
 	"net"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -46,6 +49,28 @@ func TestInfoSections(t *testing.T) {
 	c.do("HELLO 3")
 	if got := c.do("INFO cluster"); got != "=34\r\ntxt:# Cluster\r\ncluster_enabled:0\r\n\r\n" {
 		t.Errorf("over RESP3: %q", got)
+	}
+}
+
+// Every field of the section that no Redis has is explained in docs.
+func TestInfoBitkvIsDocumented(t *testing.T) {
+	_, text, found := strings.Cut(startServer(t, nil).dial(t).do("INFO bitkv"), "# Bitkv\r\n")
+	if !found {
+		t.Fatal("no section Bitkv")
+	}
+	docs := ""
+	for _, name := range []string{"running.md", "larger-than-memory.md"} {
+		b, err := os.ReadFile(filepath.Join("..", "docs", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs += string(b)
+	}
+	for line := range strings.SplitSeq(strings.TrimRight(text, "\r\n"), "\r\n") {
+		name, _, _ := strings.Cut(line, ":")
+		if !regexp.MustCompile(`[ ,|\x60]` + name + `[ ,|\x60]`).MatchString(docs) {
+			t.Errorf("docs say nothing of %s", name)
+		}
 	}
 }
 
