@@ -54,19 +54,19 @@ run: build ## build, and serve port 6379 (PORT=) with the data in ./data (DATA=)
 
 test: deps build ## vet and every test; installs redis-server and other tools if they are missing
 	$(GO) vet ./...
-	$(GO) test -timeout 20m $(UNIT)
-	BITKV_TEST_DRIVER=net $(GO) test -timeout 20m ./resp
-	BITKV_TEST_COLD=1 $(GO) test -timeout 20m ./resp
-	$(GO) test -count=1 -timeout 20m ./tests
-	BITKV_TEST_ARGS='--io-driver net' $(GO) test -count=1 -timeout 20m -run '$(DRIVEN)' ./tests
+	$(GO) test -timeout 60m $(UNIT)
+	BITKV_TEST_DRIVER=net $(GO) test -timeout 60m ./resp
+	BITKV_TEST_COLD=1 $(GO) test -timeout 60m ./resp
+	$(GO) test -count=1 -timeout 60m ./tests
+	BITKV_TEST_ARGS='--io-driver net' $(GO) test -count=1 -timeout 60m -run '$(DRIVEN)' ./tests
 	BITKV_TEST_ARGS='--index-type plar' BITKV_DIFF_COMMANDS=20000 BITKV_MODEL_COMMANDS=5000 BITKV_CRASH_CYCLES=10 \
-		$(GO) test -count=1 -timeout 20m -run '$(INDEXED)' ./tests
+		$(GO) test -count=1 -timeout 60m -run '$(INDEXED)' ./tests
 	$(MAKE) fuzz FUZZTIME=2000x
 	scripts/redis-suite $(QUICK_UNITS)
-	$(GO) test -race -timeout 20m $(UNIT)
-	BITKV_TEST_DRIVER=net $(GO) test -race -timeout 20m ./resp
+	$(GO) test -race -timeout 60m $(UNIT)
+	BITKV_TEST_DRIVER=net $(GO) test -race -timeout 60m ./resp
 	BITKV_TEST_RACE=1 BITKV_DIFF_COMMANDS=50000 BITKV_MODEL_COMMANDS=5000 BITKV_CRASH_CYCLES=30 BITKV_LINEAR_HISTORIES=30 \
-		$(GO) test -count=1 -timeout 20m -run '$(RACED)' ./tests
+		$(GO) test -count=1 -timeout 60m -run '$(RACED)' ./tests
 
 # `make test` runs with fixed seeds. The targets that look for something new take a
 # random one, which they print; BITKV_DIFF_SEED=7 repeats a run.
