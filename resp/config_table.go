@@ -235,7 +235,7 @@ var processDirectives = []directive{
 	{
 		name: "pidfile", kind: stringKind{says: "a path"}, flags: immutable,
 		access: field(func(s *Settings) *string { return &s.PidFile }),
-		doc:    "File that holds the process number while the server runs; empty means none.",
+		doc:    "File that holds the process number while the server runs; empty means none. One that cannot be written is said in the log.",
 	},
 	{
 		name: "daemonize", kind: boolKind{}, def: "no", flags: immutable,

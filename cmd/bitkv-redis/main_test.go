@@ -200,6 +200,27 @@ func readFull(in *bufio.Reader, b []byte) (int, error) {
 	return len(b), nil
 }
 
+// TestPidFileIsNotNeeded: as in Redis, whose redis.conf names one that few may write.
+func TestPidFileIsNotNeeded(t *testing.T) {
+	pid := filepath.Join(t.TempDir(), "no", "pid")
+	r := serve(t, t.TempDir(), "--pidfile", pid)
+	if code := r.stop(syscall.SIGTERM); code != 0 || r.errors() != "" {
+		t.Errorf("exit code %d: %s%s", code, r.out(), r.errors())
+	}
+	if want := "pidfile cannot be written pidfile=" + pid; !strings.Contains(r.out(), want) {
+		t.Errorf("the log does not say %q: %s", want, r.out())
+	}
+
+	gone := filepath.Join(t.TempDir(), "pid")
+	r = serve(t, t.TempDir(), "--pidfile", gone)
+	if err := os.Remove(gone); err != nil {
+		t.Fatal(err)
+	}
+	if code := r.stop(syscall.SIGTERM); code != 0 || r.errors() != "" {
+		t.Errorf("exit code %d after pidfile was removed: %s%s", code, r.out(), r.errors())
+	}
+}
+
 func TestServeAndStop(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(sig.String(), func(t *testing.T) {

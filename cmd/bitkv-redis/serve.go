@@ -118,10 +118,7 @@ func (s *service) run() error {
 	if err := s.server.Listen(); err != nil {
 		return errors.Join(err, s.server.Close())
 	}
-	removePid, err := s.writePidFile()
-	if err != nil {
-		return errors.Join(err, s.server.Close())
-	}
+	removePid := s.writePidFile()
 	began := time.Now()
 	go func() {
 		store, err := s.open()
@@ -132,10 +129,14 @@ func (s *service) run() error {
 	case sig := <-s.stop:
 		// Loading changes nothing that has to be kept; the process may go at once.
 		s.log.Warn("stopped while loading", "signal", sig.String())
-		return errors.Join(s.server.Close(), removePid())
+		err := s.server.Close()
+		removePid()
+		return err
 	case o := <-s.opened:
 		if o.err != nil {
-			return errors.Join(s.openError(o.err), s.server.Close(), removePid())
+			err := errors.Join(s.openError(o.err), s.server.Close())
+			removePid()
+			return err
 		}
 		store = o.store
 	}
@@ -148,11 +149,13 @@ func (s *service) run() error {
 	s.log.Info("Ready to accept connections", "on", s.addresses())
 	s.notifySupervisor("READY=1")
 	s.starter.tell(nil)
-	err = s.wait()
+	err := s.wait()
 	s.notifySupervisor("STOPPING=1")
 	go s.forceOnSecondSignal(time.Now(), os.Exit)
 	// Who asked for it may go on with the directory when the connection ends.
-	err = errors.Join(err, s.server.Close(), store.Close(), removePid(), s.server.HangUp())
+	err = errors.Join(err, s.server.Close(), store.Close())
+	removePid()
+	err = errors.Join(err, s.server.HangUp())
 	if err != nil {
 		return fmt.Errorf("the shutdown was not clean: %w", err)
 	}
@@ -285,16 +288,23 @@ func (r *reworded) Error() string { return r.text }
 // Unwrap returns the error as it was.
 func (r *reworded) Unwrap() error { return r.cause }
 
-// writePidFile writes pidfile, if there is one; the result removes it.
-func (s *service) writePidFile() (remove func() error, err error) {
+// writePidFile writes pidfile, if there is one; the result removes it. As in Redis
+// the server does without: the redis.conf that comes with it names a file that only
+// root may write.
+func (s *service) writePidFile() (remove func()) {
 	name := s.config.Load().PidFile
 	if name == "" {
-		return func() error { return nil }, nil
+		return func() {}
 	}
 	if err := os.WriteFile(name, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o644); err != nil {
-		return nil, fmt.Errorf("pidfile %s: %w", name, bare(err))
+		s.log.Warn("pidfile cannot be written", "pidfile", name, "error", bare(err))
+		return func() {}
 	}
-	return func() error { return os.Remove(name) }, nil
+	return func() {
+		if err := os.Remove(name); err != nil {
+			s.log.Warn("pidfile cannot be removed", "pidfile", name, "error", bare(err))
+		}
+	}
 }
 
 // addresses lists what the server listens on.
