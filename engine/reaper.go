@@ -9,13 +9,18 @@ type reaper struct {
 	db      *DB
 	retired int64 // bytes that are dead since a merge was last asked for; of loop alone
 
-	mu     sync.Mutex // guards following
-	tables []*table
-	colls  []*Collection
-	added  uint64     // how many there were ever
-	done   uint64     // of these, how many are taken apart
-	later  *sync.Cond // of mu: done has grown
-	wake   chan struct{}
+	mu    sync.Mutex // guards following
+	queue []dropped  // the oldest first: see catchUp
+	added uint64     // how many there were ever
+	done  uint64     // of these, how many are taken apart
+	later *sync.Cond // of mu: done has grown
+	wake  chan struct{}
+}
+
+// dropped is one thing to take apart.
+type dropped struct {
+	table *table // or nil
+	coll  *Collection
 }
 
 func (r *reaper) init(db *DB) {
@@ -28,8 +33,7 @@ func (r *reaper) addTables(tables []*table) {
 	r.mu.Lock()
 	for _, t := range tables {
 		if t != nil {
-			r.tables = append(r.tables, t)
-			r.added++
+			r.addLocked(dropped{table: t})
 		}
 	}
 	r.mu.Unlock()
@@ -38,10 +42,14 @@ func (r *reaper) addTables(tables []*table) {
 
 func (r *reaper) addCollection(c *Collection) {
 	r.mu.Lock()
-	r.colls = append(r.colls, c)
-	r.added++
+	r.addLocked(dropped{coll: c})
 	r.mu.Unlock()
 	r.signal()
+}
+
+func (r *reaper) addLocked(d dropped) {
+	r.queue = append(r.queue, d)
+	r.added++
 }
 
 func (r *reaper) signal() {
@@ -69,25 +77,27 @@ func (r *reaper) loop() {
 
 // drain works until nothing is left.
 func (r *reaper) drain() {
-	for {
-		r.mu.Lock()
-		tables, colls := r.tables, r.colls
-		r.tables, r.colls = nil, nil
-		r.mu.Unlock()
-		if len(tables)+len(colls) == 0 {
-			return
+	for d, ok := r.next(); ok; d, ok = r.next() {
+		if d.table != nil {
+			r.reapTable(d.table)
+		} else {
+			r.reapCollection(d.coll)
 		}
-		for i, t := range tables {
-			r.reapTable(t)
-			tables[i] = nil
-			r.finished()
-		}
-		for i, c := range colls {
-			r.reapCollection(c)
-			colls[i] = nil
-			r.finished()
-		}
+		r.finished()
 	}
+}
+
+// next takes the oldest off the queue.
+func (r *reaper) next() (d dropped, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.queue) == 0 {
+		r.queue = nil
+		return dropped{}, false
+	}
+	d, r.queue[0] = r.queue[0], dropped{}
+	r.queue = r.queue[1:]
+	return d, true
 }
 
 // finished notes that one more thing is taken apart.
@@ -98,8 +108,9 @@ func (r *reaper) finished() {
 	r.later.Broadcast()
 }
 
-// catchUp waits until all is taken apart that was dropped before. REQUIRES: the database
-// is not being closed, and the caller holds no lock of a shard.
+// catchUp waits until all is taken apart that was dropped before: as many as there were
+// then, which are the oldest. REQUIRES: the database is not being closed, and the caller
+// holds no lock of a shard.
 func (r *reaper) catchUp() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -33,3 +33,31 @@ func TestReaperCatchesUp(t *testing.T) {
 		<-waiting()
 	})
 }
+
+// What was dropped first is taken apart first: a merge counts on it, which waits for a
+// number of them.
+func TestReaperKeepsTheOrder(t *testing.T) {
+	var r reaper // whose loop does not run
+	r.init(new(DB))
+	want := []dropped{
+		{coll: newCollection(1, 0)}, {table: new(table)}, {coll: newCollection(2, 0)}, {table: new(table)}, {table: new(table)},
+	}
+	r.addCollection(want[0].coll)
+	r.addTables([]*table{nil, want[1].table})
+	for i, d := range want {
+		if i == 1 { // while another one is being taken apart
+			r.addCollection(want[2].coll)
+			r.addTables([]*table{want[3].table, nil, want[4].table})
+		}
+		if got, ok := r.next(); got != d || !ok {
+			t.Fatalf("number %d: got %v, %v, want %v", i, got, ok, d)
+		}
+		if left := len(want) - i; i > 0 && r.pending() != left {
+			t.Errorf("%d are pending with number %d in work, want %d", r.pending(), i, left)
+		}
+		r.finished()
+	}
+	if got, ok := r.next(); ok || r.pending() != 0 {
+		t.Errorf("got %v, with %d pending, when there was nothing left", got, r.pending())
+	}
+}
