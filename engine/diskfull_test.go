@@ -174,6 +174,29 @@ func TestFullDiskMergeByHand(t *testing.T) {
 	}
 }
 
+// A merge that fails on a full disk is soon tried again, which the log does not say each
+// time.
+func TestFullDiskSaysThatMergesFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		x := newTrusted(t, func(o *Options) {
+			o.Sync, o.DataFileBytes, o.MergeDeadBytes = SyncEverySecond, 1<<20, 1<<40
+			o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		})
+		synctest.Wait() // for RESERVE
+		x.limitDisk(0)
+		n := x.putUntilFull(fullValueBytes)
+		x.deleteFull(0, n/7)
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		failed, said := x.db.Stats().Merge.Failures, strings.Count(log.String(), "merge failed")
+		if failed < 60 || said < 2 || said > 6 {
+			t.Errorf("%d merges failed in five minutes, of which the log tells %d times:\n%s", failed, said, &log)
+		}
+		x.close()
+	})
+}
+
 // A next data file that cannot be made is tried again later and later, and takes no
 // file numbers.
 func TestFullDiskPreparesWithoutHaste(t *testing.T) {

@@ -182,6 +182,7 @@ func (db *DB) mergeLoop() {
 		return
 	}
 	wait := mergeLook
+	var said time.Time // when the log was last told that merges fail
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
@@ -198,11 +199,15 @@ func (db *DB) mergeLoop() {
 		if err := db.mergeIfDue(); err == nil || errors.Is(err, ErrClosed) || errors.Is(err, ErrMergeRunning) {
 			wait = mergeLook
 		} else {
+			before := wait
 			wait = min(2*wait, mergeBackoff)
 			if db.isTight() {
 				wait = min(wait, fullBackoff)
 			}
-			db.opt.Logger.Warn("merge failed", "error", err, "retry", wait)
+			if now := time.Now(); wait > before || now.Sub(said) >= mergeBackoff {
+				said = now
+				db.opt.Logger.Warn("merge failed", "error", err, "retry", wait)
+			}
 		}
 		timer.Reset(wait)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -498,4 +499,29 @@ func TestBackupThatFailsCleansUp(t *testing.T) {
 		t.Errorf("backup again, twice: %v, and there are %v", err, names)
 	}
 	x.close()
+}
+
+// New files that could not even be tried to be listed are removed at once.
+func TestMergeWithoutRoomForAnEditLeavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newTrusted(t, nil)
+		x.fill("a", 60)
+		x.fill("a", 20)
+		x.seal()
+		synctest.Wait()
+		before := x.names("")
+		var copied atomic.Bool
+		x.db.merge.step = func(s mergeStep) { copied.Store(copied.Load() || s == stepCopied) }
+		lift := x.fail(syscall.EIO, func(c memCall) bool { return copied.Load() && c.op == opFree })
+		if err := x.db.Merge(t.Context(), 0); !errors.Is(err, syscall.EIO) || !copied.Load() {
+			t.Errorf("got %v, copied: %v", err, copied.Load())
+		}
+		lift()
+		synctest.Wait()
+		if got := x.names(""); !slices.Equal(got, before) {
+			t.Errorf("there were %q, and are %q", before, got)
+		}
+		x.merge(0)
+		x.close()
+	})
 }

@@ -376,6 +376,7 @@ func (m *merger) list() error {
 	}
 	db := m.db
 	if err := db.roomForEdit(); err != nil {
+		discard(m.outs, db.opt.Logger)
 		return err
 	}
 	e := &manifestEdit{}
