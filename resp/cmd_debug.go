@@ -292,7 +292,7 @@ func populateKey(tx *types.Tx, prefix []byte, i int64, size int) error {
 
 func debugPackedThreshold(c *client, args [][]byte) {
 	n, err := parseMemory(string(args[2]))
-	if err != nil || n > 4<<30 {
+	if err != nil || n > 4<<30-1<<20 { // 4gb itself would not do
 		c.err(errPackedThreshold)
 		return
 	}

@@ -244,6 +244,8 @@ func replyLines(lines []string) int {
 		return len(lines)
 	case '%':
 		n *= 2
+	case '|':
+		n = 2*n + 1
 	case '*', '~', '>':
 	default:
 		return 1

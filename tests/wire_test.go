@@ -132,7 +132,7 @@ func readInto(br *bufio.Reader, raw *bytes.Buffer) (value, error) {
 		return v, nil
 	case '$', '=', '!':
 		return readBulk(br, raw, v)
-	case '*', '~', '>', '%':
+	case '*', '~', '>', '%', '|':
 		return readAggregate(br, raw, v)
 	default:
 		return v, fmt.Errorf("unknown reply type: %q", line)
@@ -169,8 +169,11 @@ func readAggregate(br *bufio.Reader, raw *bytes.Buffer, v value) (value, error) 
 		v.null = true
 		return v, nil
 	}
-	if v.kind == '%' {
+	switch v.kind {
+	case '%':
 		n *= 2
+	case '|': // attributes, and then the reply that has them
+		n = 2*n + 1
 	}
 	for range n {
 		before := raw.Len()

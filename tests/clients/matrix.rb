@@ -22,7 +22,7 @@ rescue Redis::CommandError => e
   same(what, e.message, text)
 end
 
-# Polls until the block holds; fails after ten seconds.
+# Polls until the block holds; fails after a minute.
 def till(what)
   deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + 60
   until yield
