@@ -88,12 +88,13 @@ func (c *client) park(p parking) {
 // client was parked and nothing else had woken it.
 func (c *client) wake() bool { return c.endParking(nil, wokenReady) }
 
-// unblock is CLIENT UNBLOCK: it wakes a client that a command parked.
+// unblock is CLIENT UNBLOCK: it wakes a client that a command parked. As in Redis, one
+// that was killed is gone.
 func (c *client) unblock(why wakeReason) bool {
 	c.parking.mu.Lock()
 	p := c.parking.cur
 	c.parking.mu.Unlock()
-	return p != nil && !p.postponed && c.endParking(p, why)
+	return p != nil && !p.postponed && !c.has(clientCloseASAP) && c.endParking(p, why)
 }
 
 // endParking wakes the client for a reason, if it is parked still, and by p if
@@ -111,12 +112,13 @@ func (c *client) endParking(p *parking, why wakeReason) bool {
 }
 
 // claim reserves a client for whoever serves its waiter, from any goroutine. It
-// reports false if the client does not wait any more; else deliver must follow.
+// reports false if the client does not wait any more, or was killed, so that it would take
+// what it never gets; else deliver must follow.
 func (c *client) claim(w *waiter) bool {
 	s := &c.parking
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cur == nil || s.cur.waiter != w || s.woken != notWoken || s.claimed {
+	if s.cur == nil || s.cur.waiter != w || s.woken != notWoken || s.claimed || c.has(clientCloseASAP) {
 		return false
 	}
 	s.claimed = true

@@ -87,6 +87,24 @@ func TestUnblockWaiting(t *testing.T) {
 	other.want("LRANGE q 0 -1", "*1\r\n$1\r\na\r\n")
 }
 
+// TestKilledTakesNothing: what comes for a client that was killed a moment ago stays for
+// others, and nothing unblocks it.
+func TestKilledTakesNothing(t *testing.T) {
+	s := startServer(t, nil)
+	killed := s.dial(t)
+	id := clientIDOf(killed)
+	killed.send("BLPOP q 0\r\n")
+	s.waitBlocked(t, 1)
+	other := s.dial(t)
+	other.send("CLIENT KILL ID " + id + "\r\nCLIENT UNBLOCK " + id + "\r\nRPUSH q a\r\nLLEN q\r\n")
+	other.wantReply(":1\r\n")
+	other.wantReply(":0\r\n")
+	other.wantReply(":1\r\n")
+	other.wantReply(":1\r\n")
+	killed.wantClosed()
+	s.noneWaiting(t)
+}
+
 // TestWaitingTimesOut: one whose time is over takes nothing from the one behind it.
 func TestWaitingTimesOut(t *testing.T) {
 	s := startServer(t, nil)
