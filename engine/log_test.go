@@ -139,11 +139,9 @@ func TestAcknowledgingWaitsForALateSync(t *testing.T) {
 
 	slow := func() error { <-held; return nil } //nolint:unparam // the type of the hook
 	hook.Store(&slow)
-	if err := db.Put([]byte("first"), []byte("value")); err != nil {
-		t.Fatal(err)
-	}
+	first, done := make(chan error, 1), make(chan error, 1)
+	go func() { first <- db.Put([]byte("first"), []byte("value")) }() // which may be late itself
 	waitFor(t, "the sync to be late", db.log.late.Load)
-	done := make(chan error)
 	go func() { done <- db.Put([]byte("second"), []byte("value")) }()
 	select {
 	case err := <-done:
@@ -151,7 +149,7 @@ func TestAcknowledgingWaitsForALateSync(t *testing.T) {
 	case <-time.After(50 * time.Millisecond):
 	}
 	release()
-	if err := <-done; err != nil {
+	if err := errors.Join(<-first, <-done); err != nil {
 		t.Error(err)
 	}
 }

@@ -66,7 +66,7 @@ func (m *merger) runGroups(todo []*dataFile) error {
 		if errors.Is(err, ErrNoSpace) && m.db.reserveLeft() > 0 {
 			// Also if the log took the room that there was meanwhile.
 			m.fromReserve, m.done = true, done
-			if room, _, err = m.db.mergeRoom(); err != nil {
+			if room, free, err = m.db.mergeRoom(); err != nil {
 				return err
 			}
 			// The new file has the room of RESERVE, and may grow beyond that.
