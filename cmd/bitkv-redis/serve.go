@@ -120,6 +120,7 @@ func (s *service) run() error {
 	}
 	removePid := s.writePidFile()
 	began := time.Now()
+	foreign := filesOfRedis(s.config)
 	go func() {
 		store, err := s.open()
 		s.opened <- opening{store, err}
@@ -140,6 +141,7 @@ func (s *service) run() error {
 		}
 		store = o.store
 	}
+	s.warnOfRedis(foreign)
 	s.server.Ready(store)
 	keys := 0
 	for db := range store.Databases() {
