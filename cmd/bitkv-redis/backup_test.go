@@ -115,4 +115,43 @@ func TestUnfinishedBackup(t *testing.T) {
 	if code, _, errs := tool(t, "backup", dir, copied); code != 1 || !strings.Contains(errs, "a backup that was not finished") {
 		t.Errorf("backup over it: code %d, %q", code, errs)
 	}
+
+	// As one is that was cut off before its first file.
+	begun := t.TempDir()
+	if err := os.WriteFile(filepath.Join(begun, "UNFINISHED-BACKUP"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"check", begun}, {"repair", begun}, {"merge", begun}, {"backup", begun, copied + "2"}} {
+		code, _, errs := tool(t, args...)
+		if code != 1 || !strings.Contains(errs, "remove it and make the backup again") {
+			t.Errorf("%v: code %d, %q", args, code, errs)
+		}
+	}
+}
+
+// A backup into the directory that it is of is refused before anything is changed.
+func TestBackupIntoItsSource(t *testing.T) {
+	dir := t.TempDir()
+	makeDatabase(t, dir, 100)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	before := dirSum(t, dir)
+	for _, dest := range []string{dir, filepath.Join(dir, "sub"), filepath.Join(dir, "a", "b"), filepath.Join(link, "sub")} {
+		code, out, errs := tool(t, "backup", dir, dest)
+		if code != 1 || out != "" || errs != "bitkv-redis: "+dest+" is inside of "+dir+": a backup has to be elsewhere\n" {
+			t.Errorf("backup to %s: code %d, %q, %q", dest, code, out, errs)
+		}
+		if dirSum(t, dir) != before {
+			t.Fatalf("backup to %s changed the directory", dest)
+		}
+	}
+	t.Chdir(dir)
+	if code, _, errs := tool(t, "backup", ".", "sub"); code != 1 || !strings.Contains(errs, "sub is inside of .: ") {
+		t.Errorf("relative: code %d, %q", code, errs)
+	}
+	if code, _, errs := tool(t, "backup", ".", dir+"-beside"); code != 0 {
+		t.Errorf("beside it: code %d, %q", code, errs)
+	}
 }

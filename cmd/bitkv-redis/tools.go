@@ -213,6 +213,14 @@ func (p *process) backup(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := isDatabase(args[0]); err != nil {
+		return err
+	}
+	if inside, err := isInside(args[1], args[0]); err != nil {
+		return err
+	} else if inside {
+		return fmt.Errorf("%s is inside of %s: a backup has to be elsewhere", args[1], args[0])
+	}
 	ctx, cancel := interruptible()
 	defer cancel()
 	err = p.withDatabase(c, args[0], func(db *engine.DB) error { return db.Backup(ctx, args[1]) })
@@ -316,18 +324,52 @@ func (p *process) withDatabase(c *cli.Context, dir string, fn func(*engine.DB) e
 }
 
 // isDatabase refuses what is no data directory, so that no tool makes one. What
-// has lost its MANIFEST but has data files still is one.
+// has lost its MANIFEST but has data files still is one; and of a backup that was cut
+// off before its first file the engine has to say that.
 func isDatabase(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("%s: %w", dir, bare(err))
 	}
 	for _, e := range entries {
-		if e.Name() == "MANIFEST" || filepath.Ext(e.Name()) == ".data" {
+		if e.Name() == "MANIFEST" || e.Name() == "UNFINISHED-BACKUP" || filepath.Ext(e.Name()) == ".data" {
 			return nil
 		}
 	}
 	return fmt.Errorf("%s is no data directory: it has neither a MANIFEST nor data files", dir)
+}
+
+// isInside reports whether name, which need not exist, is dir or a file or directory
+// in it, by whatever links.
+func isInside(name, dir string) (bool, error) {
+	target, err := os.Stat(dir)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", dir, bare(err))
+	}
+	path, err := filepath.Abs(name)
+	if err != nil {
+		return false, err
+	}
+	for !exists(path) { // the root does
+		path = filepath.Dir(path)
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return false, fmt.Errorf("%s: %w", name, bare(err))
+	}
+	for {
+		info, err := os.Stat(path)
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", name, bare(err))
+		}
+		parent := filepath.Dir(path)
+		switch {
+		case os.SameFile(info, target):
+			return true, nil
+		case parent == path:
+			return false, nil
+		}
+		path = parent
+	}
 }
 
 // dataBytes is the size of the data files in a directory.
