@@ -175,6 +175,15 @@ var missingDirectives = map[string]string{
 	"sentinel":       "this is not a Sentinel",
 }
 
+// WhyNoDirective says why a name, in lower case, is that of no directive: because this
+// server does not support it, or because nobody knows it.
+func WhyNoDirective(name string) string {
+	if why := missingDirectives[name]; why != "" {
+		return "not supported: " + why
+	}
+	return "unknown directive"
+}
+
 // Directive sets one directive. origin says where it was given, for errors.
 func (r *Sources) Directive(origin, name string, words ...string) error {
 	d := findDirective(name)
@@ -184,11 +193,7 @@ func (r *Sources) Directive(origin, name string, words ...string) error {
 			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: %s has no effect any more", origin, lower))
 			return nil
 		}
-		reason := "unknown directive"
-		if why := missingDirectives[lower]; why != "" {
-			reason = "not supported: " + why
-		}
-		return &ConfigError{Origin: origin, Directive: name, Reason: reason}
+		return &ConfigError{Origin: origin, Directive: name, Reason: WhyNoDirective(lower)}
 	}
 	old := d.access.load(r.s)
 	if d.has(adding) && !r.added[d] {

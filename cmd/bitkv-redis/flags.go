@@ -71,9 +71,10 @@ func serverArgs(args []string, own ...string) ([]string, error) {
 		if !strings.HasPrefix(arg, "--") && len(files) > 0 && isMisspelt(files[1]) {
 			return nil, noCommand(files[1]) // and its arguments
 		}
-		d, known := byName[strings.ToLower(name)]
+		name = strings.ToLower(name)
+		d, known := byName[name]
 		if !strings.HasPrefix(arg, "--") || !known {
-			return nil, &resp.ConfigError{Origin: "command line", Directive: arg, Reason: "unknown directive"}
+			return nil, &resp.ConfigError{Origin: "command line", Directive: arg, Reason: resp.WhyNoDirective(name)}
 		}
 		var list []string
 		switch {

@@ -33,6 +33,8 @@ func TestServerArgs(t *testing.T) {
 		{"help", []string{"--port", "1", "--help"}, []string{"--help"}, ""},
 		{"version", []string{"-v"}, []string{"-v"}, ""},
 		{"unknown", []string{"--porrt", "1"}, nil, "command line: --porrt: unknown directive"},
+		{"not supported", []string{"--user", "alice", "on"}, nil, "command line: --user: not supported: ACL users are not built yet."},
+		{"not supported, inline", []string{"--LoadModule=a.so"}, nil, "command line: --LoadModule=a.so: not supported: Modules written for Redis cannot be loaded."},
 		{"one minus", []string{"-port", "1"}, nil, "command line: -port: unknown directive"},
 	}
 	for _, tt := range tests {

@@ -77,12 +77,19 @@ func usage(c *cli.Context) string {
 	return strings.TrimRight("usage: bitkv-redis "+c.Command.Name+" [options] "+c.Command.ArgsUsage, " ")
 }
 
-// arguments returns exactly n arguments.
+// arguments returns exactly n arguments. An option behind one of them is not taken for
+// the name of a directory, which backup would make.
 func arguments(c *cli.Context, n int) ([]string, error) {
-	if c.Args().Len() != n {
+	args := c.Args().Slice()
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "-") {
+			return nil, fmt.Errorf("%s: options come before the arguments; %s", arg, usage(c))
+		}
+	}
+	if len(args) != n {
 		return nil, errors.New(usage(c))
 	}
-	return c.Args().Slice(), nil
+	return args, nil
 }
 
 // interruptible is a context that ends with SIGINT or SIGTERM.

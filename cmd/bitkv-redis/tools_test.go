@@ -193,6 +193,8 @@ func TestToolErrors(t *testing.T) {
 		{[]string{"merge", "--ratio", "x", used}, `invalid value "x"`},
 		{[]string{"backup", used}, "usage: bitkv-redis backup [options] DIR DESTINATION"},
 		{[]string{"backup", used, missing}, "data directory " + used + ": " + inUse},
+		{[]string{"backup", used, missing, "--no-verify"}, "--no-verify: options come before the arguments; usage: bitkv-redis backup [options] DIR DESTINATION\n"},
+		{[]string{"backup", used, "--no-verify"}, "--no-verify: options come before the arguments"},
 		{[]string{"dump"}, "usage: bitkv-redis dump FILE ..."},
 		{[]string{"dump", missing}, "no such file or directory"},
 		{[]string{"dump", foreign}, "bitkv-redis: " + foreign + " is no file of a data directory\n"},
