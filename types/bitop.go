@@ -69,7 +69,7 @@ func (tx *Tx) putBitOp(op BitOperation, to []byte, sources []Value, length int, 
 			return err
 		}
 		if zero {
-			continue
+			part = nil
 		}
 		key := chunkKey(at / chunkBytes)
 		if _, err := tx.eng.PutElement(c, key[:], part); err != nil {

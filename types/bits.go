@@ -119,11 +119,11 @@ func (v *Value) piece(dst []byte, from, to int) ([]byte, error) {
 		return part.AppendTo(dst)
 	}
 	n := from / chunkBytes
-	key := chunkKey(n)
-	if _, ok := v.tx.eng.GetElement(c, key[:]); !ok {
-		return nil, nil
+	first, last := from-n*chunkBytes, to-n*chunkBytes
+	if e, err := v.tx.chunkOf(c, n, last); err != nil || e.Size == 0 {
+		return nil, err
 	}
-	return v.tx.appendChunk(dst, c, n, from-n*chunkBytes, to-n*chunkBytes)
+	return v.tx.appendChunk(dst, c, n, first, last)
 }
 
 // BitCount returns the number of bits that are 1 in a part of the string.

@@ -170,7 +170,7 @@ func (tx *Tx) putString(db int, key, value []byte, m engine.Meta) error {
 		return tx.eng.Put(keySpace(db), key, m, value)
 	}
 	c := tx.eng.NewCollection(engine.OrderBytes)
-	if err := tx.writeChunks(c, 0, value); err != nil {
+	if err := tx.writeChunks(c, 0, 0, value); err != nil {
 		return err
 	}
 	return tx.putBig(db, key, m, c, len(value))
@@ -310,7 +310,7 @@ func (tx *Tx) patch(key []byte, v *Value, offset int, value []byte) error {
 	m := tx.putMeta(tagString|tagRaw, v.head.ExpireMs, &v.head, existed)
 	newLen := max(v.Len(), offset+len(value))
 	if c := v.head.Collection(); c != nil {
-		if err := tx.writeChunks(c, offset, value); err != nil {
+		if err := tx.writeChunks(c, v.Len(), offset, value); err != nil {
 			return err
 		}
 		return tx.putBig(tx.db, key, m, c, newLen)
@@ -336,8 +336,8 @@ func pad(b []byte, n int) []byte {
 	return append(b, make([]byte, n-len(b))...)
 }
 
-// corruptString says that the head of a string cannot be one, though its
-// checksum was right.
+// corruptString says that the records of a string cannot be those of one, though
+// their checksums are right.
 func corruptString(what string, n int) error {
 	return fmt.Errorf("types: string with %s %d: %w", what, n, engine.ErrCorrupt)
 }

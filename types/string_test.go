@@ -394,6 +394,9 @@ func TestStringModel(t *testing.T) {
 			if got := s.get(0, "k"); got != want {
 				rt.Fatalf("after %s: %d bytes, want %d", command, len(got), len(want))
 			}
+			if err := s.wholeChunks("k"); err != nil {
+				rt.Fatalf("after %s: %v", command, err)
+			}
 		}
 	})
 }

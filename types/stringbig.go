@@ -16,9 +16,11 @@ import (
 //	subkey       chunk number (4 bytes, big-endian; OrderBytes)
 //	value        up to chunkBytes bytes
 //
-// A chunk that is missing, or shorter than the string reaches, reads as zeros
-// there: SETRANGE far behind the end costs nothing. The 8 bytes are kept in the
-// keydir, so a length never needs the disk.
+// Every chunk of the string is there, and is as long as the string reaches in it, or
+// empty: that stands for zeros, so that SETRANGE far behind the end costs little. One
+// that is missing or too short was lost with damage, which repair cannot undo, and is
+// an error: no zeros are made up for it. The 8 bytes are kept in the keydir, so a length
+// never needs the disk.
 
 const (
 	chunkBytes  = 16 << 10
@@ -72,29 +74,51 @@ func (tx *Tx) appendChunks(dst []byte, c *engine.Collection, from, to int) ([]by
 	return dst, nil
 }
 
-// appendChunk appends the bytes first..last of one chunk to dst, zeros where it
-// has none.
-func (tx *Tx) appendChunk(dst []byte, c *engine.Collection, n, first, last int) ([]byte, error) {
-	base := len(dst)
+// chunkLen returns how many bytes of a string of length bytes are in chunk n.
+func chunkLen(n, length int) int { return min(max(length-n*chunkBytes, 0), chunkBytes) }
+
+// chunkOf finds chunk n, of which the first need bytes are wanted.
+func (tx *Tx) chunkOf(c *engine.Collection, n, need int) (engine.Element, error) {
 	key := chunkKey(n)
-	if e, ok := tx.eng.GetElement(c, key[:]); ok && e.Size > first {
-		var err error
-		if dst, err = tx.eng.AppendElementValue(dst, &e); err != nil {
-			return dst, err
-		}
-		dst = keepPart(dst, base, first, min(last, e.Size))
+	e, ok := tx.eng.GetElement(c, key[:])
+	if !ok || e.Size > 0 && e.Size < need {
+		return e, corruptString("a part that is lost, number", n)
 	}
-	return pad(dst, base+last-first), nil
+	return e, nil
 }
 
-// writeChunks writes value at an offset of a chunked string. It does not change
-// the length in the head.
-func (tx *Tx) writeChunks(c *engine.Collection, offset int, value []byte) error {
+// appendChunk appends the bytes first..last of one chunk to dst.
+func (tx *Tx) appendChunk(dst []byte, c *engine.Collection, n, first, last int) ([]byte, error) {
+	if first == last {
+		return dst, nil
+	}
+	e, err := tx.chunkOf(c, n, last)
+	if err != nil {
+		return dst, err
+	}
+	base := len(dst)
+	if e.Size == 0 {
+		return pad(dst, base+last-first), nil
+	}
+	if dst, err = tx.eng.AppendElementValue(dst, &e); err != nil {
+		return dst, err
+	}
+	return keepPart(dst, base, first, last), nil
+}
+
+// writeChunks writes value at an offset of a chunked string of length bytes, or behind
+// its end. It does not change the length in the head.
+func (tx *Tx) writeChunks(c *engine.Collection, length, offset int, value []byte) error {
+	if err := tx.extend(c, length, offset); err != nil {
+		return err
+	}
+	length = max(length, offset)
+	newLen := max(length, offset+len(value))
 	for len(value) > 0 {
 		n := offset / chunkBytes
 		first := offset - n*chunkBytes
 		size := min(len(value), chunkBytes-first)
-		if err := tx.writeChunk(c, n, first, value[:size]); err != nil {
+		if err := tx.writeChunk(c, n, length, newLen, first, value[:size]); err != nil {
 			return err
 		}
 		offset += size
@@ -103,24 +127,39 @@ func (tx *Tx) writeChunks(c *engine.Collection, offset int, value []byte) error 
 	return nil
 }
 
-// writeChunk writes part of one chunk.
-func (tx *Tx) writeChunk(c *engine.Collection, n, first int, part []byte) error {
-	key := chunkKey(n)
-	e, ok := tx.eng.GetElement(c, key[:])
-	if first > 0 || ok && e.Size > len(part) {
-		buf := tx.scratch[:0]
-		if ok {
-			var err error
-			if buf, err = tx.eng.AppendElementValue(buf, &e); err != nil {
-				return err
-			}
+// writeChunk writes part of one chunk of a string that had length bytes and will have
+// newLen.
+func (tx *Tx) writeChunk(c *engine.Collection, n, length, newLen, first int, part []byte) error {
+	if has := chunkLen(n, newLen); len(part) < has {
+		buf, err := tx.appendChunk(tx.scratch[:0], c, n, 0, chunkLen(n, length))
+		if err != nil {
+			return err
 		}
-		buf = pad(buf, first+len(part))
+		buf = pad(buf, has)
 		copy(buf[first:], part)
 		tx.scratch, part = buf, buf
 	}
+	key := chunkKey(n)
 	_, err := tx.eng.PutElement(c, key[:], part)
 	return err
+}
+
+// extend makes a chunked string of length bytes one of newLen, if that is more, with
+// zeros behind what there is. It does not change the length in the head.
+func (tx *Tx) extend(c *engine.Collection, length, newLen int) error {
+	if rest := length % chunkBytes; rest > 0 && newLen > length {
+		if err := tx.writeChunk(c, length/chunkBytes, length, newLen, rest, nil); err != nil {
+			return err
+		}
+		length += chunkBytes - rest
+	}
+	for ; length < newLen; length += chunkBytes {
+		key := chunkKey(length / chunkBytes)
+		if _, err := tx.eng.PutElement(c, key[:], nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // growBig turns a string that is whole in its head, or new, into a chunked one
@@ -138,7 +177,7 @@ func (tx *Tx) growBig(key []byte, v *Value, offset int, value []byte, m engine.M
 			return err
 		}
 	}
-	if err := tx.writeChunks(c, offset, value); err != nil {
+	if err := tx.writeChunks(c, v.Len(), offset, value); err != nil {
 		return err
 	}
 	return tx.putBig(tx.db, key, m, c, max(v.Len(), offset+len(value)))
@@ -152,16 +191,16 @@ func (tx *Tx) copyChunks(h *engine.Head, toDB int, to []byte, m engine.Meta) err
 	}
 	from, c := h.Collection(), tx.eng.NewCollection(engine.OrderBytes)
 	for n := range (length + chunkBytes - 1) / chunkBytes {
-		key := chunkKey(n)
-		e, ok := tx.eng.GetElement(from, key[:])
-		if !ok {
-			continue
+		e, err := tx.chunkOf(from, n, chunkLen(n, length))
+		if err != nil {
+			return err
 		}
 		buf, err := tx.eng.AppendElementValue(tx.scratch[:0], &e)
 		tx.scratch = buf
 		if err != nil {
 			return err
 		}
+		key := chunkKey(n)
 		if _, err := tx.eng.PutElement(c, key[:], buf); err != nil {
 			return err
 		}

@@ -36,14 +36,20 @@ func (tx *Tx) windowFor(key []byte, minLen int) (w window, err error) {
 	if err != nil {
 		return w, err
 	}
+	had := w.len
 	if minLen > w.len || !ok {
 		w.len, w.grown = minLen, true
 	}
 	if w.coll == nil && w.len > maxHeadBytes {
 		w.coll, w.moved = tx.eng.NewCollection(engine.OrderBytes), true
-		w.dirty = len(w.buf) > 0
+		if len(w.buf) > 0 {
+			w.dirty, had = true, chunkBytes // the first chunk is written by flush
+		}
 	}
-	return w, nil
+	if w.coll != nil {
+		err = tx.fail(tx.extend(w.coll, had, w.len))
+	}
+	return w, err
 }
 
 func (tx *Tx) newWindow(key []byte, h *engine.Head, ok bool) (w window, err error) {
@@ -79,12 +85,9 @@ func (w *window) move(offset int) (at, left int, err error) {
 	if err := w.flush(); err != nil {
 		return 0, 0, err
 	}
-	w.chunk, w.buf = n, w.tx.scratch[:0]
-	key := chunkKey(n)
-	if e, ok := w.tx.eng.GetElement(w.coll, key[:]); ok {
-		w.buf, err = w.tx.eng.AppendElementValue(w.buf, &e)
-		w.tx.scratch = w.buf
-	}
+	w.chunk = n
+	w.buf, err = w.tx.appendChunk(w.tx.scratch[:0], w.coll, n, 0, chunkLen(n, w.len))
+	w.tx.scratch = w.buf
 	return at, chunkBytes - at, err
 }
 
@@ -94,6 +97,7 @@ func (w *window) flush() error {
 		return nil
 	}
 	w.dirty = false
+	w.buf = pad(w.buf, chunkLen(w.chunk, w.len))
 	key := chunkKey(w.chunk)
 	_, err := w.tx.eng.PutElement(w.coll, key[:], w.buf)
 	return err
