@@ -117,14 +117,17 @@ func cmdMemoryStats(c *client, _ [][]byte) {
 	}
 }
 
-// cmdMemoryDoctor says what is odd about the memory, if anything is.
+// cmdMemoryDoctor says what is odd about the memory, if anything is: else in Redis's words,
+// as LATENCY DOCTOR does.
 func cmdMemoryDoctor(c *client, _ [][]byte) {
 	u := c.srv.sampleMemory()
 	rss, rssFile := residentBytes()
 	anonymous := rss - rssFile
 	used, peak := u.total(), c.srv.memory.peak.Load()
 	if used < 5<<20 {
-		c.verbatim("txt", "This instance uses very little memory; there is nothing to say about it.\n")
+		c.verbatim("txt", "Hi Sam, this instance is empty or is using very little memory, my issues detector can't be used "+
+			"in these conditions. Please, leave for your mission on Earth and fill it with some data. The new Sam and I will "+
+			"be back to our programming as soon as I finished rebooting.\n")
 		return
 	}
 	var b strings.Builder
@@ -145,7 +148,8 @@ func cmdMemoryDoctor(c *client, _ [][]byte) {
 			"client-output-buffer-limit and client-query-buffer-limit bound them.\n", humanBytes(clients))
 	}
 	if b.Len() == 0 {
-		c.verbatim("txt", "No problem was found with the memory of this instance.\n")
+		c.verbatim("txt", "Hi Sam, I can't find any memory issue in your instance. "+
+			"I can only account for what occurs on this base.\n")
 		return
 	}
 	c.verbatim("txt", "These are odd about the memory of this instance:\n\n"+b.String())

@@ -7,15 +7,18 @@ import (
 
 // serverBindings are the commands about the server that have no file of their own.
 var serverBindings = map[string]binding{
-	"time":         {run: cmdTime},
-	"lastsave":     {run: cmdLastSave},
-	"save":         {run: cmdSave},
-	"bgsave":       {run: cmdBGSave},
-	"bgrewriteaof": {run: cmdBGRewriteAOF},
-	"shutdown":     {run: cmdShutdown},
-	"lolwut":       {run: cmdLolwut},
-	"module|list":  {run: cmdModuleList},
-	"module|help":  {run: cmdModuleHelp},
+	"time":          {run: cmdTime},
+	"lastsave":      {run: cmdLastSave},
+	"save":          {run: cmdSave},
+	"bgsave":        {run: cmdBGSave},
+	"bgrewriteaof":  {run: cmdBGRewriteAOF},
+	"shutdown":      {run: cmdShutdown},
+	"lolwut":        {run: cmdLolwut},
+	"module|list":   {run: cmdModuleList},
+	"module|load":   {run: cmdModuleLoad},
+	"module|loadex": {run: cmdModuleLoad},
+	"module|unload": {run: cmdModuleUnload},
+	"module|help":   {run: cmdModuleHelp},
 }
 
 func cmdTime(c *client, _ [][]byte) {
@@ -116,15 +119,37 @@ func (s *Server) syncForShutdown(r ShutdownRequest) bool {
 	return true
 }
 
-func cmdLolwut(c *client, _ [][]byte) {
+// cmdLolwut has no art, whatever the version.
+func cmdLolwut(c *client, args [][]byte) {
+	if len(args) >= 3 && isWord(args[1], "VERSION") {
+		if _, ok := parseInt(args[2]); !ok {
+			c.err(errNotInt)
+			return
+		}
+	}
 	c.verbatim("txt", "bitkv ver. "+c.srv.opt.Version+" (Redis ver. "+RedisVersion+")\n")
 }
 
 func cmdModuleList(c *client, _ [][]byte) { c.array(0) }
 
+// cmdModuleLoad is MODULE LOAD and LOADEX where enable-module-command lets them be tried.
+func cmdModuleLoad(c *client, args [][]byte) {
+	c.srv.log.Warn("a module cannot be loaded: modules written for Redis need the process that they are written for",
+		"module", string(args[2]))
+	c.err(errModuleLoad)
+}
+
+func cmdModuleUnload(c *client, _ [][]byte) { c.err(errModuleUnload) }
+
 func cmdModuleHelp(c *client, _ [][]byte) {
 	c.help("MODULE",
 		"LIST",
 		"    Return a list of loaded modules.",
+		"LOAD <path> [<arg> ...]",
+		"    Load a module library from <path>, passing to it any optional arguments.",
+		"LOADEX <path> [[CONFIG NAME VALUE] [CONFIG NAME VALUE]] [ARGS ...]",
+		"    Load a module library from <path>, while passing it module configurations and optional arguments.",
+		"UNLOAD <name>",
+		"    Unload a module.",
 	)
 }

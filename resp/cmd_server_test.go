@@ -22,17 +22,18 @@ func TestConfigCommand(t *testing.T) {
 	c.want("CONFIG SET hz 20 timeout 5000", "+OK\r\n")
 	c.want("CONFIG GET hz", "*2\r\n$2\r\nhz\r\n$2\r\n20\r\n")
 	for line, want := range map[string]string{
-		"CONFIG SET hz":                  "ERR wrong number of arguments for 'config|set' command",
-		"CONFIG SET hz 1 timeout":        "ERR syntax error",
-		"CONFIG SET nonsense 1":          "ERR Unknown option or number of arguments for CONFIG SET - 'nonsense'",
-		"CONFIG SET databases 1":         "ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config",
-		"CONFIG SET DIR /":               "ERR CONFIG SET failed (possibly related to argument 'DIR') - can't set protected config",
-		"CONFIG SET hz 30 timeout x":     "ERR CONFIG SET failed (possibly related to argument 'timeout') - argument couldn't be parsed into an integer",
-		"CONFIG SET hz 30 hz 40":         "ERR CONFIG SET failed (possibly related to argument 'hz') - duplicate parameter",
-		"CONFIG SET timeout -1":          "ERR CONFIG SET failed (possibly related to argument 'timeout') - argument must be between 0 and 2147483647 inclusive",
-		"CONFIG SET maxmemory-clients x": "ERR CONFIG SET failed (possibly related to argument 'maxmemory-clients') - argument must be a memory or percent value",
-		"CONFIG REWRITE":                 "ERR The server is running without a config file",
-		"CONFIG NONSENSE":                "ERR unknown subcommand 'NONSENSE'. Try CONFIG HELP.",
+		"CONFIG SET hz":                     "ERR wrong number of arguments for 'config|set' command",
+		"CONFIG SET hz 1 timeout":           "ERR syntax error",
+		"CONFIG SET nonsense 1":             "ERR Unknown option or number of arguments for CONFIG SET - 'nonsense'",
+		"CONFIG SET databases 1":            "ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config",
+		"CONFIG SET DIR /":                  "ERR CONFIG SET failed (possibly related to argument 'DIR') - can't set protected config",
+		"CONFIG SET hz 30 timeout x":        "ERR CONFIG SET failed (possibly related to argument 'timeout') - argument couldn't be parsed into an integer",
+		"CONFIG SET hz 30 hz 40":            "ERR CONFIG SET failed (possibly related to argument 'hz') - duplicate parameter",
+		"CONFIG SET hz 30 activedefrag yes": "ERR CONFIG SET failed (possibly related to argument 'activedefrag') - " + errNoDefrag,
+		"CONFIG SET timeout -1":             "ERR CONFIG SET failed (possibly related to argument 'timeout') - argument must be between 0 and 2147483647 inclusive",
+		"CONFIG SET maxmemory-clients x":    "ERR CONFIG SET failed (possibly related to argument 'maxmemory-clients') - argument must be a memory or percent value",
+		"CONFIG REWRITE":                    "ERR The server is running without a config file",
+		"CONFIG NONSENSE":                   "ERR unknown subcommand 'NONSENSE'. Try CONFIG HELP.",
 	} {
 		c.want(line, "-"+want+"\r\n")
 	}

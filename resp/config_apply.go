@@ -20,6 +20,12 @@ func (s *Server) watchConfig() {
 		return nil
 	}, "maxclients")
 	s.config.OnChange(func(_, changed *Settings) error {
+		if d := findDirective("activedefrag"); !d.isDefault(changed) {
+			return badValue(errNoDefrag) // in a file it is passed over, as that may be of a Redis with jemalloc
+		}
+		return nil
+	}, "activedefrag")
+	s.config.OnChange(func(_, changed *Settings) error {
 		if store := s.loadedStore(); store != nil {
 			applySettings(store, changed)
 		}

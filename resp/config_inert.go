@@ -214,7 +214,7 @@ var otherRows = []directive{
 	kept("lazyfree-lazy-server-del", anyBool, "no", lazyAlways, 0),
 	kept("lazyfree-lazy-user-del", anyBool, "no", lazyAlways, 0),
 	kept("lazyfree-lazy-user-flush", anyBool, "no", lazyAlways, 0),
-	kept("activedefrag", anyBool, "no", noDefrag, 0),
+	kept("activedefrag", anyBool, "no", noDefrag+" CONFIG SET refuses it, as a Redis without jemalloc does.", 0),
 	kept("active-defrag-ignore-bytes", memoryKind{1, maxInt, false}, "100mb", noDefrag, 0),
 	kept("active-defrag-threshold-lower", intKind{0, 1000}, "10", noDefrag, 0),
 	kept("active-defrag-threshold-upper", intKind{0, 1000}, "100", noDefrag, 0),

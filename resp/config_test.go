@@ -230,7 +230,7 @@ func TestConfigWarnings(t *testing.T) {
 	}
 	want := []string{
 		"/c line 3: lua-replicate-commands has no effect any more",
-		"/c line 1: activedefrag has no effect: Memory is Go's, not jemalloc's; there is no defragmenter.",
+		"/c line 1: activedefrag has no effect: Memory is Go's, not jemalloc's; there is no defragmenter. CONFIG SET refuses it, as a Redis without jemalloc does.",
 	}
 	if !slices.Equal(r.Warnings, want) {
 		t.Errorf("warnings %q, want %q", r.Warnings, want)

@@ -17,6 +17,10 @@ const (
 	errNeedsRESP3      = "ERR RESP2 is not supported by this command"
 	errProtocolType    = "ERR Wrong protocol type name. Please use one of the following: " +
 		"string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false"
+	errModuleLoad   = "ERR Error loading the extension. Please check the server logs."
+	errModuleUnload = "ERR Error unloading module: no such module with that name"
+	errNoDefrag     = "Active defragmentation cannot be enabled: it requires a Redis server compiled with a modified " +
+		"Jemalloc like the one shipped by default with the Redis source distribution"
 	errNotListpack     = "ERR Not a listpack encoded object."
 	errNotQuicklist    = "ERR Not a quicklist encoded object."
 	errClientEvictOff  = "ERR maxmemory-clients is disabled."

@@ -236,15 +236,18 @@ func cmdLatencyDoctor(c *client, _ [][]byte) {
 	c.verbatim("txt", c.srv.admin.latencyReport())
 }
 
-// latencyReport is LATENCY DOCTOR: what was observed, and what to look at.
+// latencyReport is LATENCY DOCTOR: what was observed, and what to look at. Without any of
+// that it has Redis's words, which tools look for; the advice is about this server.
 func (a *admin) latencyReport() string {
 	names := a.events.names()
 	if len(names) == 0 {
 		if a.srv.config.Load().LatencyThresholdMs == 0 {
-			return "Latency monitoring is disabled. You may use \"CONFIG SET latency-monitor-threshold " +
-				"<milliseconds>\" in order to enable it.\n"
+			return "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this Redis instance. " +
+				"You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in order to enable it. " +
+				"If we weren't in a deep space mission I'd suggest to take a look at https://redis.io/topics/latency-monitor.\n"
 		}
-		return "No latency spike was observed since the monitor was enabled or reset.\n"
+		return "Dave, no latency spike was observed during the lifetime of this Redis instance, not in the slightest bit. " +
+			"I honestly think you ought to sit down calmly, take a stress pill, and think things over.\n"
 	}
 	var b strings.Builder
 	b.WriteString("Latency spikes were observed:\n\n")
