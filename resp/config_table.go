@@ -349,7 +349,7 @@ var storageDirectives = []directive{
 	{
 		name: "scrub-interval", kind: intKind{0, maxInt32}, def: "604800", flags: startOnly,
 		access: field(func(s *Settings) *int64 { return &s.ScrubSec }),
-		doc:    "Seconds between two background checks of every byte of the immutable data files; 0 means never. (bitkv's own.)",
+		doc:    "Seconds between two background checks of the immutable data files, each read up to its first damage; 0 means never. (bitkv's own.)",
 	},
 	{
 		name: "active-expire-effort", kind: intKind{1, 10}, def: "1", flags: inert,
