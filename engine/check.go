@@ -121,6 +121,9 @@ func (c *checker) run() error {
 		}
 	}
 	c.judgeLosses()
+	if err := c.explainLosses(); err != nil {
+		return err
+	}
 	c.checkOthers()
 	c.countGood()
 	if c.keepOpen {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,19 +27,28 @@ type Loss struct {
 	// Unnumbered are those of Records that can be read, but not told how new they
 	// are, which takes the hint file.
 	Unnumbered int64
-	// Keys are the keys that the lost records are of, Names the first of them.
-	// Elements counts the lost elements of collections, whose keys are not known,
-	// and Spaces the lost changes of keyspaces as a whole. They take a hint file:
-	// without one, all are Unknown.
+	// Keys are the keys that the lost records are of, Elements counts the lost
+	// records of elements of collections, and Spaces the lost changes of keyspaces
+	// as a whole. They take a hint file: without one, all are Unknown.
 	Keys, Elements, Spaces int64
-	Names                  []string
+	// Superseded are those of Keys that lost nothing: a newer value is kept, or the
+	// record that deleted them. Names are the first of the others.
+	Superseded int64
+	Names      []string
+	// ElementsSuperseded are those of Elements that a newer record of the same
+	// element replaces, ElementsGone those of collections that no key has any more:
+	// both do no harm. Collections are those that the others are of, and
+	// CollectionNames the keys of the first of them.
+	ElementsSuperseded, ElementsGone int64
+	Collections                      int64
+	CollectionNames                  []string
 	// Older says that there are older records than the lost ones. A key whose
 	// newest record is lost may have an older value then, and one whose tombstone
 	// is lost may be back.
 	Older bool
 
 	maxSeq uint64 // highest sequence number that may be lost
-	keys   map[uint64]struct{}
+	lost   []lostRecord
 }
 
 // String says it in one line.
@@ -66,18 +74,44 @@ func (l *Loss) String() string {
 		s.WriteString("; of which keys is not known, for there is no hint file")
 		return s.String()
 	}
-	fmt.Fprintf(&s, ", of %s", plural(l.Keys, "key"))
-	for i, name := range l.Names {
-		s.WriteString([]string{": ", ", "}[min(i, 1)] + quote([]byte(name)))
+	for i, part := range l.parts() {
+		s.WriteString([]string{", ", "; "}[min(i, 1)] + part)
 	}
-	if more := l.Keys - int64(len(l.Names)); more > 0 {
-		fmt.Fprintf(&s, " and %d more", more)
+	return s.String()
+}
+
+// parts says what the lost records are of.
+func (l *Loss) parts() (parts []string) {
+	if l.Keys > 0 {
+		s := "of " + plural(l.Keys, "key")
+		if l.Superseded > 0 {
+			s += fmt.Sprintf(" (%d superseded)", l.Superseded)
+		}
+		parts = append(parts, s+list(l.Names, l.Keys-l.Superseded))
 	}
-	if l.Elements > 0 {
-		fmt.Fprintf(&s, "; %s of collections", plural(l.Elements, "element"))
+	if n := l.Elements - l.ElementsSuperseded - l.ElementsGone; n > 0 {
+		parts = append(parts, plural(n, "element")+" of "+plural(l.Collections, "collection")+list(l.CollectionNames, l.Collections))
+	}
+	if l.ElementsSuperseded > 0 {
+		parts = append(parts, plural(l.ElementsSuperseded, "superseded element"))
+	}
+	if l.ElementsGone > 0 {
+		parts = append(parts, plural(l.ElementsGone, "element")+" of collections that are gone")
 	}
 	if l.Spaces > 0 {
-		fmt.Fprintf(&s, "; %s of keyspaces as a whole", plural(l.Spaces, "change"))
+		parts = append(parts, plural(l.Spaces, "change")+" of keyspaces as a whole")
+	}
+	return parts
+}
+
+// list names the first of n keys.
+func list(names []string, n int64) string {
+	var s strings.Builder
+	for i, name := range names {
+		s.WriteString([]string{": ", ", "}[min(i, 1)] + quote([]byte(name)))
+	}
+	if more := n - int64(len(names)); more > 0 {
+		fmt.Fprintf(&s, " and %d more", more)
 	}
 	return s.String()
 }
@@ -89,21 +123,28 @@ func plural(n int64, word string) string {
 	return fmt.Sprintf("%d %ss", n, word)
 }
 
+// losesKeys reports whether the loss may change or remove a key.
+func (l *Loss) losesKeys() bool {
+	return l.Records != 0 && (l.Keys == Unknown || l.Keys > l.Superseded)
+}
+
 // Warnings says what the losses do to keys that repair leaves, one sentence each.
 func (r *CheckReport) Warnings() (w []string) {
 	some := func(f func(l *Loss) bool) bool { return slices.ContainsFunc(r.Losses, f) }
-	if !some(func(l *Loss) bool { return l.Records != 0 }) {
-		return nil
+	older := func(l *Loss) bool { return l.losesKeys() && l.Older }
+	switch {
+	case some(older):
+		w = append(w, "keys whose newest record is lost are gone, or have the older value that is still there")
+	case some((*Loss).losesKeys):
+		w = append(w, "keys whose only record is lost are gone")
 	}
-	older := func(l *Loss) bool { return l.Records != 0 && l.Older }
-	if !some(older) {
-		return []string{"keys whose only record is lost are gone"}
+	if some(func(l *Loss) bool { return l.Collections > 0 }) {
+		w = append(w, "collections are without their lost elements, or have an older one that is still there")
 	}
-	w = append(w, "keys whose newest record is lost are gone, or have the older value that is still there")
 	if some(func(l *Loss) bool { return older(l) && l.Tombstones != 0 }) {
 		w = append(w, "keys that were deleted may be back, where the record that deleted them is lost")
 	}
-	if some(func(l *Loss) bool { return older(l) && l.Spaces != 0 }) {
+	if some(func(l *Loss) bool { return l.Older && l.Records != 0 && l.Spaces != 0 }) {
 		w = append(w, "keyspaces that were cleared or exchanged may be as before, where the record of that is lost")
 	}
 	return w
@@ -127,37 +168,24 @@ func newLoss(meta *fileMeta, left *fileCheck) *Loss {
 	return l
 }
 
-var lossSeed = maphash.MakeSeed()
-
 // startHinted makes the numbers that a hint file tells known.
 func (l *Loss) startHinted() {
 	l.Keys, l.Elements, l.Spaces, l.maxSeq = 0, 0, 0, 0
-	l.keys = map[uint64]struct{}{}
 }
 
-// add counts a lost record that a hint file has.
+// add notes a lost record that a hint file has. explainLosses counts the keys, which
+// r must stay valid for.
 func (l *Loss) add(r *loadRecord, seq uint64) {
 	l.maxSeq = max(l.maxSeq, seq)
-	switch r.kind {
-	case kindElemPut, kindElemTombstone:
-		l.Elements++
-	case kindSpaceMap:
+	if r.kind == kindSpaceMap {
 		l.Spaces++
-	default:
-		l.addKey(r)
-	}
-}
-
-func (l *Loss) addKey(r *loadRecord) {
-	id := maphash.Bytes(lossSeed, r.key) + uint64(r.space)*0x9e3779b97f4a7c15
-	if _, known := l.keys[id]; known {
 		return
 	}
-	l.keys[id] = struct{}{}
-	l.Keys++
-	if len(l.Names) < lossNames {
-		l.Names = append(l.Names, string(r.key))
+	lost := lostRecord{id: recordID(r), seq: seq, element: r.isElement(), coll: r.coll, space: r.space, key: r.key}
+	if lost.element {
+		l.Elements++
 	}
+	l.lost = append(l.lost, lost)
 }
 
 // loseFile notes the loss of a whole file.
@@ -192,7 +220,7 @@ func (c *checker) judgeLosses() {
 		}
 	}
 	for _, l := range c.report.Losses {
-		l.Older, l.keys = minSeq < l.maxSeq, nil
+		l.Older = minSeq < l.maxSeq
 	}
 	slices.SortFunc(c.report.Losses, func(a, b *Loss) int { return cmp.Compare(a.File, b.File) })
 }

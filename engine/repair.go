@@ -226,31 +226,43 @@ func copyFrames(f *dataFile, found *fileCheck) (end int64, err error) {
 		end += int64(len(b))
 		return nil
 	}
-	for _, part := range found.good {
-		_, reason, err := found.file.scanFrames(part.from, part.to, func(fr *frame) error {
-			return add(fr.payload, fr.baseSeq)
+	err = found.eachKeptFrame(func(fr *frame) error { return add(fr.payload, fr.baseSeq) })
+	return end, err
+}
+
+// eachKeptFrame calls fn for each good frame of a file, and for each run of records
+// that can be kept of a damaged one, as a frame without flags.
+func (r *fileCheck) eachKeptFrame(fn func(fr *frame) error) error {
+	changed := func(at int64, reason string) error {
+		return &CorruptError{File: r.file.name(), Offset: at, Reason: cmp.Or(reason, "it changed while it was read")}
+	}
+	for _, part := range r.good {
+		_, reason, err := r.file.scanFrames(part.from, part.to, func(fr *frame) error {
+			if _, err := fr.checkRecords(); err != nil {
+				return err
+			}
+			return fn(fr)
 		})
 		if err != nil {
-			return end, err
+			return err
 		}
 		if reason != "" {
-			return end, &CorruptError{File: found.file.name(), Offset: part.from, Reason: cmp.Or(reason, "it changed while it was read")}
+			return changed(part.from, reason)
 		}
 	}
-	for _, run := range found.runs {
-		b := make([]byte, run.to-run.from)
-		if err := readFull(found.file.file, b, run.from); err != nil {
-			return end, err
+	for _, run := range r.runs {
+		fr := frame{frameHeader: frameHeader{baseSeq: run.base}, payload: make([]byte, run.to-run.from)}
+		if err := readFull(r.file.file, fr.payload, run.from); err != nil {
+			return err
 		}
-		fr := frame{payload: b}
 		if n, err := fr.checkRecords(); err != nil || uint64(n) != run.count {
-			return end, &CorruptError{File: found.file.name(), Offset: run.from, Reason: "it changed while it was read"}
+			return changed(run.from, "")
 		}
-		if err := add(b, run.base); err != nil {
-			return end, err
+		if err := fn(&fr); err != nil {
+			return err
 		}
 	}
-	return end, nil
+	return nil
 }
 
 // writeManifest puts a new MANIFEST in place of the old one, which is kept.

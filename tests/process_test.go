@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"os"
@@ -344,6 +345,51 @@ func TestRepair(t *testing.T) {
 	}
 	if found < 80 || found == 100 {
 		t.Errorf("%d of 100 keys are left after the loss of one record", found)
+	}
+}
+
+// TestCheckNamesCollections damages an element of a hash, of a list, and a chunk of
+// a long string: check and repair say whose they were, and what was deleted since.
+func TestCheckNamesCollections(t *testing.T) {
+	if !ours.isOurs() {
+		return
+	}
+	dir := t.TempDir()
+	s := startIn(t, ours, dir)
+	w := s.wire(t)
+	large := strings.Repeat("v", 100_000)
+	mark := func(name string) string { return strings.Repeat("damage of "+name+" ", 20) }
+	for _, args := range [][]string{
+		{"HSET", "hash", "a", "1", "b", large},
+		{"HSET", "hash", "c", mark("hash")},
+		{"RPUSH", "list", "1", large},
+		{"RPUSH", "list", mark("list")},
+		{"SET", "long", large},
+		{"SETRANGE", "long", "40000", mark("long")},
+		{"HSET", "deleted", "a", "1", "b", large},
+		{"HSET", "deleted", "c", mark("deleted")},
+		{"DEL", "deleted"},
+	} {
+		if got, err := w.do(args...); err != nil || got.kind == '-' {
+			t.Fatalf("%.100q: %q, %v", args, got.raw, err)
+		}
+	}
+	stop(t, s)
+	edit(t, largest(t, dir), func(b []byte) {
+		for _, name := range []string{"hash", "list", "long", "deleted"} {
+			at := bytes.LastIndex(b, []byte(mark(name)))
+			if at < 0 {
+				t.Fatalf("the element of %s is not in the file", name)
+			}
+			b[at+50] ^= 1
+		}
+	})
+	want := `; 3 elements of 3 collections: "hash", "list", "long"; 1 element of collections that are gone`
+	for _, tool := range []string{"check", "repair"} {
+		out, _, _ := run(t, "", ours.bin(t), tool, dir)
+		if !strings.Contains(out, want) {
+			t.Errorf("%s says\n%s", tool, out)
+		}
 	}
 }
 
