@@ -181,7 +181,7 @@ func (l *Loss) add(r *loadRecord, seq uint64) {
 		l.Spaces++
 		return
 	}
-	lost := lostRecord{id: recordID(r), seq: seq, element: r.isElement(), coll: r.coll, space: r.space, key: r.key}
+	lost := lostRecord{id: recordID(r), seq: seq, element: r.kind.isElement(), coll: r.coll, space: r.space, key: r.key}
 	if lost.element {
 		l.Elements++
 	}

@@ -27,14 +27,10 @@ var lossSeed = maphash.MakeSeed()
 // recordID returns a hash of what a record is of, a key or an element.
 func recordID(r *loadRecord) uint64 {
 	in := uint64(r.space) << 1
-	if r.isElement() {
+	if r.kind.isElement() {
 		in = r.coll<<1 | 1
 	}
 	return maphash.Bytes(lossSeed, r.key) + in*0x9e3779b97f4a7c15
-}
-
-func (r *loadRecord) isElement() bool {
-	return r.kind == kindElemPut || r.kind == kindElemTombstone
 }
 
 // collectionKey is the key that had a collection last, as far as puts tell that are
@@ -110,7 +106,7 @@ func (c *checker) findCollectionKeys(j *lossJudge) error {
 // hadCollection is called for each kept record, and for each lost one of a key: it
 // notes which key had a collection last.
 func (j *lossJudge) hadCollection(r *loadRecord, seq uint64) {
-	if r.coll == 0 || r.isElement() {
+	if r.coll == 0 || r.kind.isElement() {
 		return
 	}
 	if k, wanted := j.keys[r.coll]; wanted && seq >= k.seq {

@@ -217,7 +217,7 @@ func (m *merger) copyFile(f *dataFile) error {
 // ofGone reports whether a record is about an element of a collection that is gone. A
 // list that was emptied, or dropped, leaves as many tombstones as elements.
 func (m *merger) ofGone(r *record) bool {
-	if r.kind != kindElemPut && r.kind != kindElemTombstone {
+	if !r.kind.isElement() {
 		return false
 	}
 	if id := CollectionID(r.coll); id != m.coll {

@@ -34,6 +34,10 @@ const (
 	kindSpaceMap      recordKind = 6
 )
 
+// isElement reports whether a record is about an element, and not about a key or a
+// keyspace.
+func (k recordKind) isElement() bool { return k == kindElemPut || k == kindElemTombstone }
+
 const (
 	putHasExpire     uint8 = 1 << 0
 	putHasCollection uint8 = 1 << 1

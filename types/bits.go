@@ -120,10 +120,11 @@ func (v *Value) piece(dst []byte, from, to int) ([]byte, error) {
 	}
 	n := from / chunkBytes
 	first, last := from-n*chunkBytes, to-n*chunkBytes
-	if e, err := v.tx.chunkOf(c, n, last); err != nil || e.Size == 0 {
+	e, err := v.tx.chunkOf(c, n, last)
+	if err != nil || e.Size == 0 {
 		return nil, err
 	}
-	return v.tx.appendChunk(dst, c, n, first, last)
+	return v.tx.appendPart(dst, &e, first, last)
 }
 
 // BitCount returns the number of bits that are 1 in a part of the string.

@@ -96,11 +96,17 @@ func (tx *Tx) appendChunk(dst []byte, c *engine.Collection, n, first, last int) 
 	if err != nil {
 		return dst, err
 	}
-	base := len(dst)
 	if e.Size == 0 {
-		return pad(dst, base+last-first), nil
+		return pad(dst, len(dst)+last-first), nil
 	}
-	if dst, err = tx.eng.AppendElementValue(dst, &e); err != nil {
+	return tx.appendPart(dst, &e, first, last)
+}
+
+// appendPart appends the bytes first..last of a chunk that is not empty to dst.
+func (tx *Tx) appendPart(dst []byte, e *engine.Element, first, last int) ([]byte, error) {
+	base := len(dst)
+	dst, err := tx.eng.AppendElementValue(dst, e)
+	if err != nil {
 		return dst, err
 	}
 	return keepPart(dst, base, first, last), nil
